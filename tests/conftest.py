@@ -1,0 +1,51 @@
+"""Fixtures that the whole test suite shares: a real S3 endpoint, a real Dask cluster, the shared data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+
+from helio_burst.demo.server import EmbeddedS3
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the checkout; tests that need it skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("no ../shared/data beside this checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[EmbeddedS3]:
+    """One real S3 endpoint (moto server, in a process of its own) for the session; AWS_* point at it."""
+    with EmbeddedS3() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: EmbeddedS3, monkeypatch: pytest.MonkeyPatch) -> EmbeddedS3:
+    """The S3 endpoint, with the environment of this test (and of processes it starts) pointing at it."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server
+
+
+@pytest.fixture(scope="session")
+def client(s3_server: EmbeddedS3) -> Iterator[Client]:
+    """A Dask client on a local cluster of two single-thread worker processes that can reach `s3_server`."""
+    with (
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=":0",
+            env=dict(s3_server.environment),
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
