@@ -66,7 +66,7 @@ def dumps(obj: Any) -> bytes:
 
 
 def is_local(module: ModuleType) -> bool:
-    """Say whether a module is the user's own: Python source, not installed and not of the standard library."""
+    """Say whether a module is the user's own: Python source that is not installed."""
     name = module.__name__
     if name.partition(".")[0] == "helio_burst" or name == "__main__":
         return False
