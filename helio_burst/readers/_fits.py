@@ -35,10 +35,10 @@ def fits(data: bytes, row: Any = None, *, hdu: int | str | None = None) -> xr.Da
     DataArray or Dataset
         An image is a DataArray, dims ("y", "x"), with more ("axis3", "y", "x"). Values and dtype are
         astropy's, with BSCALE, BZERO and BLANK applied, in the machine's byte order. ``attrs`` holds the
-        header's keywords, enough for `astropy.wcs.WCS`, and ``units`` from BUNIT. A scalar coordinate ``time`` is the start of
-        the observation, UTC; coordinates ``x`` and ``y`` are there where the header has a scale without
-        rotation, and leave out the projection, which is below a pixel in a full-disc image. A table is a
-        Dataset, dim "row", one variable a column.
+        header's keywords, enough for `astropy.wcs.WCS`, and ``units`` from BUNIT. A scalar coordinate
+        ``time`` is the start of the observation, UTC; coordinates ``x`` and ``y`` are there where the header
+        has a scale without rotation, and leave out the projection, which is below a pixel in a full-disc
+        image. A table is a Dataset, dim "row", one variable a column.
 
     Raises
     ------
