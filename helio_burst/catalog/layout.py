@@ -7,9 +7,14 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from helio_burst.timespan import TIME_PATTERN
+from helio_burst.catalog.times import Writing
+from helio_burst.errors import InputError
+from helio_burst.timespan import TIME_PATTERN, parse_time
 
 _TIME = re.compile(TIME_PATTERN)
+_YEARS = (1678, 2261)
+_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_FRACTIONS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _NAME = re.compile(r"[A-Za-z_][\w .()\[\]-]*")
 # What surrounds a value without being part of it.
 MARKS = " \t\r'\"\ufeff"
@@ -33,12 +38,15 @@ class Layout:
         Number of columns that a whole row has at least.
     header : tuple of str
         The header as it is written, without marks; empty where there is none.
+    writing : {"seconds", "fractions", "any"}
+        How the first rows write their times.
     """
 
     skip: int
     names: tuple[str, ...]
     required: int
     header: tuple[str, ...]
+    writing: Writing
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -67,12 +75,17 @@ def find_layout(head: bytes, version: tuple[int, ...], extras: tuple[str, ...] =
     usual = Counter(len(row) for row in rows).most_common(1)
     width = max(len(columns), len(header) or (usual[0][0] if usual else 0))
     further = _distinct([*header[len(columns) :], *extras[len(header[len(columns) :]) :]], columns, width)
-    return Layout(skip, (*columns, *further), len(columns), header)
+    return Layout(skip, (*columns, *further), len(columns), header, _writing(rows, len(columns) - 2))
 
 
 def is_time(cell: str) -> bool:
-    """Say whether a cell of the first column begins a row."""
-    return _TIME.match(cell) is not None or cell.lower() == "static"
+    """Say whether a cell holds a time, or "static" in its stead."""
+    if not _TIME.match(cell):
+        return cell.lower() == "static"
+    try:
+        return _YEARS[0] <= parse_time(cell).year <= _YEARS[1]
+    except InputError:
+        return False
 
 
 def split(line: str) -> list[str]:
@@ -108,6 +121,13 @@ def _has_stop(header: tuple[str, ...], rows: list[list[str]], version: tuple[int
     if header:
         return re.sub(r"[ _]", "", header[1].lower()) in _STOP_NAMES
     return version >= WITH_STOP
+
+
+def _writing(rows: list[list[str]], ends: int) -> Writing:
+    cells = [cell for row in rows for cell in row[:ends]]
+    if all(_SECONDS.fullmatch(cell) for cell in cells):
+        return "seconds"
+    return "fractions" if all(_FRACTIONS.fullmatch(cell) for cell in cells) else "any"
 
 
 def _distinct(given: list[str], taken: tuple[str, ...], width: int) -> list[str]:

@@ -1,0 +1,60 @@
+"""Parquet index files: their columns, too, are known by position."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from helio_burst.catalog.csv_index import may_overlap
+from helio_burst.catalog.index_file import IndexFile
+from helio_burst.catalog.times import TIME, read_times
+from helio_burst.timespan import Timespan
+
+
+def read_parquet(file: IndexFile, span: Timespan | None) -> pl.DataFrame:
+    """Read the rows of a Parquet index; with a span, all that may overlap it.
+
+    Times may be timestamps (those without a zone are UTC) or texts as in CSV.
+    """
+    scan = pl.scan_parquet(file.source, glob=False)
+    kinds = list(scan.collect_schema().items())
+    columns = ("start", "stop", "datakey", "filesize")
+    if not _has_stop(kinds):
+        columns = ("start", "datakey", "filesize")
+    if len(kinds) < len(columns):
+        raise pl.exceptions.SchemaError(f"it has only the columns {', '.join(name for name, _ in kinds)}")
+    scan = scan.rename({name: column for (name, _), column in zip(kinds, columns, strict=False)})
+    ends = {column: kinds[number][1] for number, column in enumerate(columns[:-2])}
+    texts = [column for column, kind in ends.items() if kind == pl.String]
+    if span is not None and len(texts) == len(ends):
+        scan = scan.filter(may_overlap(span, texts))
+    scan = scan.with_columns(_utc(column, kind) for column, kind in ends.items() if kind.is_temporal())
+    if "stop" not in ends:
+        scan = scan.with_columns(pl.lit(None, TIME).alias("stop"))
+    return _read(scan, texts).select(
+        "start",
+        "stop",
+        pl.col("datakey").cast(pl.String),
+        pl.col("filesize").cast(pl.Int64, strict=False),
+        pl.exclude("start", "stop", "datakey", "filesize"),
+    )
+
+
+def _has_stop(kinds: list[tuple[str, pl.DataType]]) -> bool:
+    if len(kinds) < 4:
+        return False
+    name, kind = kinds[1]
+    return kind.is_temporal() or "stop" in name.lower() or "end" in name.lower()
+
+
+def _utc(column: str, kind: pl.DataType) -> pl.Expr:
+    zone = getattr(kind, "time_zone", None)
+    time = pl.col(column).cast(pl.Datetime("ns", zone))
+    return time.dt.convert_time_zone("UTC") if zone else time.dt.replace_time_zone("UTC")
+
+
+def _read(scan: pl.LazyFrame, texts: list[str]) -> pl.DataFrame:
+    """Read the rows, trying the quick reading of times first."""
+    rows = read_times(scan, texts, "seconds").collect()
+    if texts and any(rows[column].null_count() for column in texts):
+        rows = read_times(scan, texts, "any").collect()
+    return rows
