@@ -61,8 +61,14 @@ def overlaps(span: Timespan) -> pl.Expr:
 
 def _absolute(rows: pl.DataFrame, base: str) -> pl.DataFrame:
     """Put relative datakeys (version 0.1) below the folder that they are relative to."""
-    relative = ~rows["datakey"].str.contains("://", literal=True)
-    if not base or not relative.any():
+    keys = rows["datakey"]
+    if not base or not rows.height or keys.str.starts_with(_scheme(keys[0])).all():
         return rows
+    relative = ~keys.str.contains("://", literal=True)
     key = pl.lit(base.rstrip("/") + "/") + pl.col("datakey").str.strip_chars_start("/")
     return rows.with_columns(pl.when(pl.lit(relative)).then(key).otherwise("datakey").alias("datakey"))
+
+
+def _scheme(url: str) -> str:
+    head, mark, _ = url.partition("://")
+    return head + mark if mark else "://"
