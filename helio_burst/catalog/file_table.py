@@ -37,28 +37,28 @@ class FileTable:
         self._texts.append(texts.to_arrow(compat_level=_PLAIN))
 
     def frame(self) -> pd.DataFrame:
-        """Return the rows sorted by start, each file once; what was added is used up."""
+        """Return the rows sorted by start, each file once."""
         start = np.frombuffer(self._start, np.int64)
         ordered, same = bool((start[1:] >= start[:-1]).all()), bool((start[1:] == start[:-1]).any())
         del start
         none = pa.table({"datakey": pa.array([], pa.large_string())})
         texts = pa.concat_tables([none, *self._texts], promote_options="permissive")
         size, no_size = np.frombuffer(self._size, np.int64), np.frombuffer(self._no_size, bool)
-        columns = {"start": _times(self._start)}
-        self._start = bytearray()
-        columns |= {"stop": _times(self._stop), "datakey": _series(texts, "datakey")}
-        self._stop = bytearray()
-        columns["filesize"] = pd.Series(pd.arrays.IntegerArray(size, no_size), copy=False)
-        columns |= {name: _extra(texts, name) for name in texts.column_names[1:]}
+        columns = {
+            "start": _times(self._start),
+            "stop": _times(self._stop),
+            "datakey": _series(texts, "datakey"),
+            "filesize": pd.arrays.IntegerArray(size, no_size),
+            **{name: _extra(texts, name) for name in texts.column_names[1:]},
+        }
         frame = pd.DataFrame(columns, copy=False)
         if not ordered:
             frame = frame.sort_values("start", kind="stable", ignore_index=True, na_position="first")
         return frame if ordered and not same else _each_once(frame)
 
 
-def _times(nanoseconds: bytearray) -> pd.Series:
-    values = np.frombuffer(nanoseconds, np.int64)
-    return pd.Series(pd.DatetimeIndex(values, dtype="datetime64[ns, UTC]", copy=False), copy=False)
+def _times(nanoseconds: bytearray) -> pd.api.extensions.ExtensionArray:
+    return pd.array(np.frombuffer(nanoseconds, np.int64), dtype="datetime64[ns, UTC]", copy=False)
 
 
 def _series(table: pa.Table, name: str) -> pd.Series:

@@ -41,8 +41,7 @@ def read_index(file: IndexFile, span: Timespan | None, findings: list[Finding]) 
     if file.static:
         span = None
     try:
-        parts: Iterable[pl.DataFrame]
-        parts = [read_parquet(file, span)] if file.indextype == "parquet" else read_csv(file, span, findings)
+        parts = read_parquet(file, span) if file.indextype == "parquet" else read_csv(file, span, findings)
         for rows in parts:
             yield _absolute(rows if span is None else rows.filter(overlaps(span)), file.base)
     except (pl.exceptions.PolarsError, zipfile.BadZipFile) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 
 from helio_burst.catalog.csv_index import may_overlap
@@ -10,8 +12,12 @@ from helio_burst.catalog.times import TIME, read_times
 from helio_burst.timespan import Timespan
 
 
-def read_parquet(file: IndexFile, span: Timespan | None) -> pl.DataFrame:
-    """Read the rows of a Parquet index; with a span, all that may overlap it.
+# Rows read at once where all are wanted, to bound the memory.
+_PART = 1 << 15
+
+
+def read_parquet(file: IndexFile, span: Timespan | None) -> Iterator[pl.DataFrame]:
+    """Read the rows of a Parquet index, in parts; with a span, all that may overlap it.
 
     Times may be timestamps (those without a zone are UTC) or texts as in CSV.
     """
@@ -30,13 +36,18 @@ def read_parquet(file: IndexFile, span: Timespan | None) -> pl.DataFrame:
     scan = scan.with_columns(_utc(column, kind) for column, kind in ends.items() if kind.is_temporal())
     if "stop" not in ends:
         scan = scan.with_columns(pl.lit(None, TIME).alias("stop"))
-    return _read(scan, texts).select(
+    scan = scan.select(
         "start",
         "stop",
         pl.col("datakey").cast(pl.String),
         pl.col("filesize").cast(pl.Int64, strict=False),
         pl.exclude("start", "stop", "datakey", "filesize"),
     )
+    if span is not None:
+        yield _read(scan, texts)
+        return
+    for first in range(0, scan.select(pl.len()).collect().item(), _PART):
+        yield _read(scan.slice(first, _PART), texts)
 
 
 def _has_stop(kinds: list[tuple[str, pl.DataType]]) -> bool:
