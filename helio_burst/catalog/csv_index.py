@@ -11,7 +11,7 @@ from typing import IO
 
 import polars as pl
 
-from helio_burst.catalog.findings import Finding
+from helio_burst.catalog.findings import Finding, Severity
 from helio_burst.catalog.index_file import IndexFile
 from helio_burst.catalog.layout import MARKS, Layout, find_layout, is_time, split
 from helio_burst.catalog.times import TIME, Writing, read_times
@@ -22,11 +22,14 @@ _HEAD = 64 * 1024
 _BLOCK, _WHOLE = 4 << 20, 256 << 20
 # So many odd lines of a block are looked at one by one before the slower reading of the whole is worth it.
 _FEW = 100
-_LINE, _OVERFLOW, _ODD, _STOP = "\x00line", "\x00overflow", "\x00odd", "\x00stop"
+LINE, _OVERFLOW, _ODD, _STOP = "\x00line", "\x00overflow", "\x00odd", "\x00stop"
 
 
 def read_csv(file: IndexFile, span: Timespan | None, findings: list[Finding]) -> Iterator[pl.DataFrame]:
-    """Read the rows of a CSV index, in the order of the file; with a span, all that may overlap it."""
+    """Read the rows of a CSV index, in the order of the file; with a span, all that may overlap it.
+
+    Beside the columns of an index, LINE is the number of the row's line.
+    """
     with _open(file) as opened:
         layout = find_layout(opened.read(_HEAD), file.version, file.extras)
         opened.seek(0)
@@ -85,10 +88,10 @@ class _Reader:
         # Each line is a row, unless a range rules rows out; counting the lines costs a tenth of the rest.
         lines = rows.height if self.span is None else block.count(b"\n")
         if rows[_ODD].any():
-            odd = rows.filter(_ODD)[_LINE].to_list()
-            rows = pl.concat([rows.filter(~pl.col(_ODD)), self._patient(block, odd)]).sort(_LINE)
+            odd = rows.filter(_ODD)[LINE].to_list()
+            rows = pl.concat([rows.filter(~pl.col(_ODD)), self._patient(block, odd)]).sort(LINE)
         self.line += lines
-        return rows.drop(_LINE, _ODD)
+        return rows.drop(_ODD)
 
     def _collect(self, block: bytes) -> pl.DataFrame:
         try:
@@ -110,7 +113,7 @@ class _Reader:
             quote_char=None,
             missing_columns="insert",
             truncate_ragged_lines=True,
-            row_index_name=_LINE,
+            row_index_name=LINE,
             row_index_offset=self.line,
         )
         if self.span is not None:
@@ -140,7 +143,7 @@ class _Reader:
         stop = pl.col("stop") if "stop" in self.layout.ends else pl.lit(None, TIME).alias("stop")
         extras = [pl.col(name).str.strip_chars(MARKS) for name in self.layout.names[self.layout.required :]]
         extras = [pl.when(extra != "").then(extra) for extra in extras]
-        return rows.select("start", stop, datakey, filesize, *extras, _LINE, odd.fill_null(True).alias(_ODD))
+        return rows.select("start", stop, datakey, filesize, *extras, LINE, odd.fill_null(True).alias(_ODD))
 
     def _patient(self, block: bytes, numbers: list[int]) -> pl.DataFrame:
         """Read lines one by one: keep what can be kept, say what is wrong with the rest."""
@@ -157,13 +160,12 @@ class _Reader:
                 self._find(number, f"{problem} in {line[:200]!r}.", keep)
             if keep:
                 kept.append([*cells[:width], *[None] * (width - len(cells)), None, number])
-        schema = dict.fromkeys((*self.layout.names, _OVERFLOW), pl.String) | {_LINE: pl.get_index_type()}
+        schema = dict.fromkeys((*self.layout.names, _OVERFLOW), pl.String) | {LINE: pl.get_index_type()}
         return self._typed(pl.LazyFrame(kept, schema=schema, orient="row")).collect()
 
     def _find(self, line: int, problem: str, keep: bool) -> None:
-        severity, repair = (
-            ("warning", "The line is used without it.") if keep else ("error", "The line is left out; write it again.")
-        )
+        severity: Severity = "warning" if keep else "error"
+        repair = "The line is used without it." if keep else "The line is left out; write it again."
         self.findings.append(Finding(severity, self.file.url, line, self.file.entry, problem, repair))
 
 

@@ -62,7 +62,8 @@ def _times(nanoseconds: bytearray) -> pd.api.extensions.ExtensionArray:
 
 
 def _series(table: pa.Table, name: str) -> pd.Series:
-    return table.column(name).to_pandas(types_mapper=_pandas_type)
+    series: pd.Series = table.column(name).to_pandas(types_mapper=_pandas_type)
+    return series
 
 
 def _pandas_type(kind: pa.DataType) -> pd.api.extensions.ExtensionDtype | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from helio_burst.catalog import cache
-from helio_burst.catalog.document import INDEX_TYPES, Document, Entry
+from helio_burst.catalog.document import INDEX_TYPES, Document, Entry, parse_json
 from helio_burst.catalog.file_table import FileTable
 from helio_burst.catalog.findings import Finding, report
 from helio_burst.catalog.index import read_index
@@ -49,7 +49,7 @@ def list_files(
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         for url, source in zip(urls, threads.map(partial(_fetch, options=options), urls), strict=True):
             try:
-                _add(table, index_file(document, entry, url, source), span, findings)
+                _add(table, index_file(document, entry, url, source, options), span, findings)
             except (MissingObjectError, AccessDeniedError, CatalogError) as error:
                 unusable[url] = error
     within = [url for url, label in urls.items() if span is None or label >= str(span.start.year)]
@@ -86,7 +86,13 @@ def _add(table: FileTable, file: IndexFile, span: Timespan | None, findings: lis
         findings.append(Finding(found[-1].severity, file.url, None, file.entry, problem, "Lint names all."))
 
 
-def index_file(document: Document, entry: Entry, url: str, source: Path | bytes | Unusable) -> IndexFile:
+def index_file(
+    document: Document,
+    entry: Entry,
+    url: str,
+    source: Path | bytes | Unusable,
+    options: StorageOptions | None,
+) -> IndexFile:
     """Say what the catalog tells of an index file.
 
     Raises
@@ -97,8 +103,33 @@ def index_file(document: Document, entry: Entry, url: str, source: Path | bytes 
     if isinstance(source, Exception):
         raise source
     return IndexFile(
-        url, entry.id, source, entry.indextype, document.version, static=entry.static, base=document.endpoint
+        url,
+        entry.id,
+        source,
+        entry.indextype,
+        document.version,
+        static=entry.static,
+        base=document.endpoint,
+        extras=partial(_parameters, entry, options),
     )
+
+
+def _parameters(entry: Entry, options: StorageOptions | None) -> tuple[str, ...]:
+    """Return the names of the extra columns from the entry's own JSON, which is optional."""
+    for ending in ("json", "info"):
+        url = f"{entry.index}{entry.id}.{ending}"
+        try:
+            parsed, _ = parse_json(url, cache.read(url, options))
+        except (MissingObjectError, AccessDeniedError):
+            continue
+        listed = parsed.get("parameters")
+        named = (
+            [item.get("name") for item in listed if isinstance(item, dict)]
+            if isinstance(listed, list)
+            else []
+        )
+        return tuple(str(name) for name in named if name not in ("start", "stop", "datakey", "filesize"))
+    return ()
 
 
 def _check(document: Document, entry: Entry) -> None:
@@ -168,13 +199,15 @@ def _tell(entry: Entry, url: str, error: Unusable) -> Iterable[Finding]:
     elif isinstance(error, AccessDeniedError):
         problem = "Access to this index file is denied. S3 says so of a missing file too, if it may not list."
         yield Finding("warning", url, None, entry.id, problem, goes_on)
-    elif not (_ends_with_year(entry) and url == index_url(entry, str(entry.stop.year))):
+    elif url != unneeded(entry):
         yield Finding("warning", url, None, entry.id, "This index file is missing.", goes_on)
 
 
-def _ends_with_year(entry: Entry) -> bool:
-    """Say whether the data end with an old year, so that the new one needs no index."""
-    return entry.stop is not None and entry.stop == pd.Timestamp(entry.stop.year, 1, 1, tz="UTC")
+def unneeded(entry: Entry) -> str | None:
+    """Return the index file that need not be: that of a year whose first moment ends the data."""
+    if entry.stop is None or entry.stop != pd.Timestamp(entry.stop.year, 1, 1, tz="UTC"):
+        return None
+    return index_url(entry, str(entry.stop.year))
 
 
 def _nothing(entry: Entry, urls: list[str], errors: list[Unusable]) -> Unusable:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import polars as pl
 
-from helio_burst.catalog.csv_index import read_csv
+from helio_burst.catalog.csv_index import LINE, read_csv
 from helio_burst.catalog.findings import Finding
 from helio_burst.catalog.index_file import IndexFile
 from helio_burst.catalog.parquet_index import read_parquet
@@ -16,7 +16,9 @@ from helio_burst.errors import CatalogError
 from helio_burst.timespan import Timespan
 
 
-def read_index(file: IndexFile, span: Timespan | None, findings: list[Finding]) -> Iterator[pl.DataFrame]:
+def read_index(
+    file: IndexFile, span: Timespan | None, findings: list[Finding], *, lines: bool = False
+) -> Iterator[pl.DataFrame]:
     """Read an index file, in parts that bound the memory.
 
     Parameters
@@ -26,6 +28,8 @@ def read_index(file: IndexFile, span: Timespan | None, findings: list[Finding]) 
         Return only the rows that overlap this range; most others are not even read in full.
     findings : list of Finding
         What has been read around is added to it.
+    lines : bool
+        Keep the column LINE: the number of the row's line, or of the row in a Parquet file.
 
     Yields
     ------
@@ -43,7 +47,8 @@ def read_index(file: IndexFile, span: Timespan | None, findings: list[Finding]) 
     try:
         parts = read_parquet(file, span) if file.indextype == "parquet" else read_csv(file, span, findings)
         for rows in parts:
-            yield _absolute(rows if span is None else rows.filter(overlaps(span)), file.base)
+            kept = rows if span is None else rows.filter(overlaps(span))
+            yield _absolute(kept if lines else kept.drop(LINE, strict=False), file.base)
     except (pl.exceptions.PolarsError, zipfile.BadZipFile) as error:
         raise CatalogError(
             f"{file.url} (entry {file.entry}) cannot be read as {file.indextype}: {error}. "
@@ -64,6 +69,8 @@ def _absolute(rows: pl.DataFrame, base: str) -> pl.DataFrame:
     if not base or not rows.height or keys.str.starts_with(_scheme(keys[0])).all():
         return rows
     relative = ~keys.str.contains("://", literal=True)
+    if "://" not in base or base.startswith("file:"):
+        relative &= ~keys.str.starts_with("/")  # a path on this machine
     key = pl.lit(base.rstrip("/") + "/") + pl.col("datakey").str.strip_chars_start("/")
     return rows.with_columns(pl.when(pl.lit(relative)).then(key).otherwise("datakey").alias("datakey"))
 

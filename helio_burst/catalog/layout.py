@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from helio_burst.catalog.times import Writing
@@ -54,7 +55,7 @@ class Layout:
         return self.names[: self.required - 2]
 
 
-def find_layout(head: bytes, version: tuple[int, ...], extras: tuple[str, ...] = ()) -> Layout:
+def find_layout(head: bytes, version: tuple[int, ...], extras: Callable[[], Sequence[str]] = tuple) -> Layout:
     """Find out how a CSV index is laid out.
 
     Parameters
@@ -63,18 +64,21 @@ def find_layout(head: bytes, version: tuple[int, ...], extras: tuple[str, ...] =
         The first lines of the file.
     version : tuple of int
         Of the catalog; before 0.5 there is no stop, unless the file shows one.
-    extras : tuple of str
-        Names of further columns, for a file without header.
+    extras : callable
+        Gives names of further columns, for a file without header.
     """
     lines = head.decode("utf-8", "replace").splitlines()
     skip, header = _find_header(lines)
     rows = [split(line) for line in lines[skip : skip + _SAMPLE] if line.strip() and line.lstrip()[0] != "#"]
-    columns = ("start", "stop", "datakey", "filesize")
+    columns: tuple[str, ...] = ("start", "stop", "datakey", "filesize")
     if not _has_stop(header, rows, version):
         columns = ("start", "datakey", "filesize")
     usual = Counter(len(row) for row in rows).most_common(1)
     width = max(len(columns), len(header) or (usual[0][0] if usual else 0))
-    further = _distinct([*header[len(columns) :], *extras[len(header[len(columns) :]) :]], columns, width)
+    given = list(header[len(columns) :])
+    if not header and width > len(columns):
+        given = list(extras())
+    further = _distinct(given, columns, width)
     return Layout(skip, (*columns, *further), len(columns), header, _writing(rows, len(columns) - 2))
 
 

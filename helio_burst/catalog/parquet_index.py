@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from helio_burst.catalog.csv_index import may_overlap
+from helio_burst.catalog.csv_index import LINE, may_overlap
 from helio_burst.catalog.index_file import IndexFile
 from helio_burst.catalog.times import TIME, read_times
 from helio_burst.timespan import Timespan
-
 
 # Rows read at once where all are wanted, to bound the memory.
 _PART = 1 << 15
@@ -23,7 +22,8 @@ def read_parquet(file: IndexFile, span: Timespan | None) -> Iterator[pl.DataFram
     """
     scan = pl.scan_parquet(file.source, glob=False)
     kinds = list(scan.collect_schema().items())
-    columns = ("start", "stop", "datakey", "filesize")
+    scan = scan.with_row_index(LINE, 1)
+    columns: tuple[str, ...] = ("start", "stop", "datakey", "filesize")
     if not _has_stop(kinds):
         columns = ("start", "datakey", "filesize")
     if len(kinds) < len(columns):
