@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from helio_burst.errors import HelioBurstWarning
+from helio_burst.season.blocks import Block
 from helio_burst.season.orbits import DAY
-from helio_burst.season.tally import Block, Tally
+from helio_burst.season.samples import Samples
+from helio_burst.season.tally import Tally
 from helio_burst.season.walk import Crossing
 
 State = tuple[Crossing, ...] | None
@@ -42,35 +44,35 @@ class Doubt(NamedTuple):
         return f"{pd.Timestamp(self.day * DAY).date()}: {self.reason}"
 
 
-def certify(tally: Tally) -> list[Doubt]:
-    """Compare what left each block with what entered the next.
+def certify(merged: Tally | Samples) -> list[Doubt]:
+    """Compare what left each block of a merged tally, or of merged samples, with what entered the next.
 
     Returns
     -------
     list of Doubt
-        Empty if the tally equals, count by count, that of one walk through the whole season. Else the
+        Empty if the result equals, count by count, that of one walk through the whole season. Else the
         midnights where blocks are missing or where a block has to be done again with more padding.
     """
     doubts = []
     before: Block | None = None
     state: State = None
-    for block in tally.blocks:
+    for block in merged.blocks:
         if before is None or before.stop != block.start:
             doubts += _holes(before, block)
             state = None
-        elif tally.question.by == "orbit" and not _agree(state, block):
+        elif merged.question.by == "orbit" and not _agree(state, block):
             doubts.append(Doubt(block.start, "two blocks differ in the orbit between them", before, block))
         state = _leave(state, block)
         before = block
     return doubts + _holes(before, None)
 
 
-def warn_of_period(tally: Tally) -> None:
+def warn_of_period(merged: Tally | Samples) -> None:
     """Warn where the orbits' period is not the time in which their variable runs through once."""
-    periods = [block.natural_period for block in tally.blocks if block.natural_period > 0]
-    if tally.question.by != "orbit" or not periods:
+    periods = [block.natural_period for block in merged.blocks if block.natural_period > 0]
+    if merged.question.by != "orbit" or not periods:
         return
-    orbits = tally.question.orbits
+    orbits = merged.question.orbits
     natural = pd.Timedelta(seconds=round(float(np.median(periods))))
     # pysat joins orbits that are shorter than 0.97 periods, and sees no gap shorter than one.
     if not 0.75 * natural <= orbits.period <= 1.03 * natural:
