@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -55,11 +56,11 @@ class Bins(BaseModel):
 
     def index(self, values: np.ndarray) -> np.ndarray:
         """Return the number of each value's bin: int, shape (n,); -1 below, and `number` above or for NaN."""
-        return np.searchsorted(self.edges, values, side="right") - 1
+        return np.asarray(np.searchsorted(self.edges, values, side="right") - 1)
 
 
-def flat_index(values: dict[str, np.ndarray], x: Bins, y: Bins | None) -> np.ndarray:
-    """Number the bins row by row, x fastest; samples that fall in none get the number after the last.
+def flat_index(values: Mapping[str, np.ndarray], x: Bins, y: Bins | None) -> np.ndarray:
+    """Find the bin of each sample, counted row by row; those in none get the number after the last.
 
     Returns
     -------

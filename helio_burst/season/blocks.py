@@ -1,4 +1,4 @@
-"""One block of days of a season: what it gives its orbits or days to, and what it must tell its neighbours."""
+"""One block of days of a season: its orbits or days, and what it must tell its neighbours."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ Visit = Callable[[int, tuple[Piece, ...]], Any]
 
 
 def visit_block(partition: Partition, days: HeldDays, unit: Unit, orbits: Orbits, visit: Visit) -> Block:
-    """Give each orbit or day that belongs to a block to `visit`, as the day and the pieces of rows it is made of.
+    """Give each orbit or day of a block to `visit`, as the day and the pieces of rows it is made of.
 
     An orbit belongs to the block that holds the day on which it was found (see `walk`): an orbit that reaches
     over the block's end belongs to the next block.
@@ -111,7 +111,7 @@ def visit_block(partition: Partition, days: HeldDays, unit: Unit, orbits: Orbits
     InputError
         The partition's bounds are not midnights.
     """
-    block = _bounds(partition)
+    block = block_of(partition)
     if unit == "day":
         return _visit_days(block, days, visit)
     periods: list[float] = []
@@ -155,7 +155,9 @@ def join_blocks(a: tuple[Block, ...], b: tuple[Block, ...]) -> tuple[Block, ...]
     blocks = tuple(sorted(a + b, key=lambda block: block.start))
     for one, other in pairwise(blocks):
         if other.start < one.stop:
-            raise BurstError(f"Of the results to merge, {one} and {other} overlap; their orbits would count twice.")
+            raise BurstError(
+                f"Of the results to merge, {one} and {other} overlap; their orbits would count twice."
+            )
     return blocks
 
 
@@ -170,7 +172,14 @@ def _visit_days(block: Block, days: HeldDays, visit: Visit) -> Block:
     return block._replace(rows=total, units=count)
 
 
-def _bounds(partition: Partition) -> Block:
+def block_of(partition: Partition) -> Block:
+    """Turn a partition's bounds into days.
+
+    Raises
+    ------
+    InputError
+        They are not midnights.
+    """
     bounds = []
     for name in ("start", "stop", "padded_start", "padded_stop"):
         time = pd.Timestamp(getattr(partition, name))

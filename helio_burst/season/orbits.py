@@ -167,7 +167,7 @@ def _jump_breaks(
     backward = np.flatnonzero(step < -0.2 * typical)
     # Of neighbouring rows only the last counts, and never the last row of all.
     backward = backward[np.diff(backward, append=len(values)) > 1]
-    backward = backward[[_is_break(row, time, step, typical, span, period) for row in backward]]
+    backward = backward[[_is_break(int(row), time, step, typical, span, period) for row in backward]]
     # gap is float64 and step / span keeps the type of step; NaN compares as False.
     by_clock = np.flatnonzero((gap > 1) | ((gap > np.abs(step / span)) & (gap > 0.95)))
     rows = np.union1d(backward, by_clock).astype(np.int64)

@@ -13,6 +13,7 @@ from helio_burst.errors import InputError
 from helio_burst.season.bins import Bins
 from helio_burst.season.certificate import SeasonWarning, certify, warn_of_period
 from helio_burst.season.orbits import DAY
+from helio_burst.season.samples import Samples, Statistic, by_bin, by_time
 from helio_burst.season.tally import Tally
 
 # Units and standard names of the coordinates that seasons are binned by, by the variable's usual names.
@@ -54,19 +55,7 @@ def probability(tally: Tally) -> xr.Dataset:
         Blocks are missing or differ at their seam, or the period does not fit the data.
     """
     question = tally.question
-    start, stop = _span(tally)
-    if not sum(block.rows for block in tally.blocks):
-        raise InputError(
-            f"There are no data at all from {start} to {stop}. Check the file list's time range."
-        )
-    doubts = certify(tally)
-    if doubts:
-        warnings.warn(
-            f"The result is not certain to be exact at {len(doubts)} midnights; the first is {doubts[0]}.",
-            SeasonWarning,
-            stacklevel=2,
-        )
-    warn_of_period(tally)
+    attributes = _season_attributes(tally)
     with np.errstate(invalid="ignore"):
         prob = tally.hits / tally.total
     dims = ("variable", question.y.variable, question.x.variable)
@@ -79,17 +68,53 @@ def probability(tally: Tally) -> xr.Dataset:
         },
         {"variable": [label for label, _ in question.gates]},
         {
-            "Conventions": "CF-1.11",
+            **attributes,
             "title": "Seasonal occurrence probability",
-            "time_coverage_start": start.isoformat(),
-            "time_coverage_end": stop.isoformat(),
-            f"number_of_{unit}": sum(block.units for block in tally.blocks),
             "gates": ", ".join(f"{label} > {gate}" for label, gate in question.gates),
-            "certificate": "exact" if not doubts else f"not certain at {len(doubts)} midnights",
         },
     )
     dataset = with_bins(dataset, question.x, question.y)
     return dataset.squeeze("variable") if len(question.gates) == 1 else dataset
+
+
+def average_of(samples: Samples, statistic: Statistic = "median") -> xr.Dataset:
+    """Take the mean or median of samples by bin; without bins return the values of orbits or days.
+
+    Parameters
+    ----------
+    samples : Samples
+        Of a whole season.
+    statistic : {"median", "mean"}
+
+    Returns
+    -------
+    Dataset
+        As `average` returns it.
+
+    Raises
+    ------
+    InputError
+        There were no data in the whole season.
+
+    Warns
+    -----
+    SeasonWarning
+        As in `probability`.
+    """
+    question = samples.question
+    attributes = _season_attributes(samples)
+    if question.x is None:
+        series = by_time(samples)
+        return series.to_dataset(name=question.variable).assign_attrs(attributes)
+    axes = [question.x] if question.y is None else [question.y, question.x]
+    shape = [bins.number for bins in axes]
+    dims = [bins.variable for bins in axes]
+    found = {name: (dims, values.reshape(shape)) for name, values in by_bin(samples, statistic).items()}
+    dataset = xr.Dataset(
+        found, attrs={**attributes, "variable": question.variable, "each_value": question.each}
+    )
+    dataset["count"].attrs = {"long_name": f"number of {question.each}s, NaN included", "units": "1"}
+    return with_bins(dataset, *axes)
 
 
 def to_dict(dataset: xr.Dataset) -> dict[str, dict[str, np.ndarray]]:
@@ -133,10 +158,28 @@ def with_bins(dataset: xr.Dataset, *axes: Bins) -> xr.Dataset:
     return dataset.assign_coords(coordinates)
 
 
-def _span(tally: Tally) -> tuple[pd.Timestamp, pd.Timestamp]:
-    if not tally.blocks:
-        raise InputError("The tally is empty: no block of days was counted.")
-    return (
-        pd.Timestamp(tally.blocks[0].start * DAY, tz="UTC"),
-        pd.Timestamp(tally.blocks[-1].stop * DAY, tz="UTC"),
-    )
+def _season_attributes(merged: Tally | Samples) -> dict[str, Any]:
+    """Check a merged result, and describe it."""
+    if not merged.blocks:
+        raise InputError("The result is empty: no block of days was counted.")
+    start = pd.Timestamp(merged.blocks[0].start * DAY, tz="UTC")
+    stop = pd.Timestamp(merged.blocks[-1].stop * DAY, tz="UTC")
+    if not sum(block.rows for block in merged.blocks):
+        raise InputError(
+            f"There are no data at all from {start.date()} to {stop.date()}. Check the file list."
+        )
+    doubts = certify(merged)
+    if doubts:
+        warnings.warn(
+            f"The result is not certain to be exact at {len(doubts)} midnights; the first is {doubts[0]}.",
+            SeasonWarning,
+            stacklevel=3,
+        )
+    warn_of_period(merged)
+    return {
+        "Conventions": "CF-1.11",
+        "time_coverage_start": start.isoformat(),
+        "time_coverage_end": stop.isoformat(),
+        f"number_of_{merged.question.by}s": sum(block.units for block in merged.blocks),
+        "certificate": "exact" if not doubts else f"not certain at {len(doubts)} midnights",
+    }

@@ -1,7 +1,7 @@
 """Means and medians by bin and by orbit or day: exact, since every value takes part in the last step.
 
 A median cannot be put together from medians, so the partial result of a block is the list of its values, each
-with its bin. Merged lists are sorted before they are summed, so that the order of merging makes no difference.
+with its bin. All are sorted before they are summed, so that the order of merging makes no difference.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from helio_burst import readers, storage
-from helio_burst.errors import InputError, ReadError, nearest
+from helio_burst.errors import HelioBurstError, InputError, ReadError, nearest
 from helio_burst.season.certificate import SeasonWarning
 from helio_burst.season.orbits import DAY
 from helio_burst.season.walk import Rows
@@ -40,8 +40,8 @@ class File(NamedTuple):
 class FileDays:
     """Reads the rows of a day from the files that start on it.
 
-    All rows of a file of one day count as that day's, as in pysat, also where some of them lie beyond midnight;
-    a file of several days is cut at midnights.
+    All rows of a file of one day count as that day's, as in pysat, also where some of them lie beyond
+    midnight; a file of several days is cut at midnights.
 
     Parameters
     ----------
@@ -95,11 +95,24 @@ class FileDays:
         _check_times(rows.time, self.days[day])
         return rows
 
-    def only(self, first: int, last: int) -> FileDays:
-        """Return the same for the days [first, last) only, which travels lighter."""
-        part = object.__new__(FileDays)
-        part.__dict__ = {**self.__dict__, "days": {d: f for d, f in self.days.items() if first <= d < last}}
-        return part
+    def check(self, day: int) -> None:
+        """Read a day's first file in full, to refuse variables that are not in it before the work begins.
+
+        Raises
+        ------
+        InputError
+            A variable is not in the file. Other faults of the file are not reported here.
+        """
+        file = self.days[day][0]
+        try:
+            dataset = self._reader(file, whole=True)(fetch(file.datakey, self.cache), file)
+        except HelioBurstError:
+            return
+        for function in self.custom:
+            dataset = function(dataset)
+        for name in self.variables:
+            if name not in dataset.variables:
+                raise InputError(_no_variable(dataset, name, file))
 
     def _rows(self, file: File, day: int) -> Rows:
         dataset = self._reader(file)(fetch(file.datakey, self.cache), file)
@@ -111,12 +124,12 @@ class FileDays:
         of_day = slice(*np.searchsorted(rows.time, [day * DAY, (day + 1) * DAY]))
         return Rows(rows.time[of_day], {name: values[of_day] for name, values in rows.values.items()})
 
-    def _reader(self, file: File) -> Read:
+    def _reader(self, file: File, whole: bool = False) -> Read:
         read = self.read
         if read is None:
             path = urlsplit(file.datakey).path.lower().removesuffix(".gz")
-            read = readers.cdf if path.endswith(".cdf") else readers.by_name
-        if not self.custom and "variables" in inspect.signature(read).parameters:
+            read = cast(Read, readers.cdf if path.endswith(".cdf") else readers.by_name)
+        if not (whole or self.custom) and "variables" in inspect.signature(read).parameters:
             read = partial(read, variables=self.variables)
         return read
 
@@ -124,8 +137,8 @@ class FileDays:
 def newest(files: pd.DataFrame) -> pd.DataFrame:
     """Leave out files of which the list holds a newer version.
 
-    Versions are told by the name's ending, as in ``..._20100509_v05.cdf``; files whose names differ in nothing
-    else are versions of one file.
+    Versions are told by the name's ending, as in ``..._20100509_v05.cdf``; files whose names differ in
+    nothing else are versions of one file.
 
     Warns
     -----
@@ -187,8 +200,7 @@ def _by_day(files: pd.DataFrame) -> Mapping[int, tuple[File, ...]]:
 def _as_rows(dataset: xr.Dataset, variables: Sequence[str], file: File) -> Rows:
     for name in variables:
         if name not in dataset.variables:
-            known = [str(name) for name, array in dataset.variables.items() if array.ndim == 1]
-            raise ReadError(f"{file.datakey} has no variable {name!r}. {nearest(name, known, count=20)}")
+            raise ReadError(_no_variable(dataset, name, file))
     dims = {dataset[name].dims for name in variables}
     if len(dims) != 1 or len(next(iter(dims))) != 1:
         shapes = ", ".join(f"{name}{dataset[name].dims}" for name in variables)
@@ -200,13 +212,19 @@ def _as_rows(dataset: xr.Dataset, variables: Sequence[str], file: File) -> Rows:
     return Rows(time, {name: dataset[name].to_numpy() for name in variables})
 
 
+def _no_variable(dataset: xr.Dataset, name: str, file: File) -> str:
+    known = [str(known) for known, array in dataset.variables.items() if array.ndim == 1]
+    there = ", ".join(known) or "none"
+    return f"{file.datakey} has no variable {name!r}; it has {there}. {nearest(name, known)}"
+
+
 def _check_times(time: np.ndarray, files: Sequence[File]) -> None:
     wrong = np.flatnonzero(np.diff(time) <= 0)
     if len(wrong):
         at = pd.Timestamp(int(time[wrong[0] + 1])).isoformat()
         what = "repeat" if (np.diff(time) >= 0).all() else "go back"
         raise ReadError(
-            f"The times of {', '.join(file.datakey for file in files)} {what} at {len(wrong)} rows, first at {at}. "
-            "Orbits need increasing times: give a custom function that drops rows, such as "
+            f"The times of {', '.join(file.datakey for file in files)} {what} at {len(wrong)} rows, first at "
+            f"{at}. Orbits need increasing times: give a custom function that drops rows, such as "
             "lambda ds: ds.drop_duplicates('Epoch').sortby('Epoch'), or check for files that overlap."
         )

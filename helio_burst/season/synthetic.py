@@ -1,4 +1,4 @@
-"""Made-up C/NOFS VEFI magnetometer files: true names, types and attributes, plausible orbits, invented values."""
+"""Made-up C/NOFS VEFI magnetometer files: true names and types, plausible orbits, invented values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from helio_burst.timespan import TimeLike, parse_timespan
 
 FILL = np.float32(-1e31)
 
-# The spacecraft: inclination, heights of the ellipse (km), length of an orbit and turn of its plane (seconds).
+# Inclination, heights of the ellipse (km), length of an orbit and turn of its plane (seconds).
 _INCLINATION = np.radians(13.0)
 _LOWEST, _HIGHEST = 405.0, 850.0
 _ORBIT = 97.3 * 60
@@ -225,6 +225,8 @@ def _without_gaps(random: np.random.Generator, since: np.ndarray) -> np.ndarray:
 
 def _stretches(random: np.random.Generator, seconds: np.ndarray, number: int, longest: float) -> np.ndarray:
     inside = np.zeros(len(seconds), bool)
-    for begin, length in zip(random.uniform(0, 86400, number), random.uniform(0, longest, number), strict=True):
+    for begin, length in zip(
+        random.uniform(0, 86400, number), random.uniform(0, longest, number), strict=True
+    ):
         inside |= (seconds >= begin) & (seconds < begin + length)
     return inside

@@ -62,8 +62,8 @@ def pysat_files(data_dir: str | Path) -> pd.DataFrame:
     found = sorted(path for path in folder.glob("**/*.cdf") if _NAME.fullmatch(path.name))
     if not found:
         raise InputError(
-            f"There are no VEFI files in {folder}. Give the folder that pysat calls a data directory; its files "
-            "have names such as cnofs/vefi/dc_b/cnofs_vefi_bfield_1sec_20100509_v05.cdf."
+            f"There are no VEFI files in {folder}. Give the folder that pysat calls a data directory; its "
+            "files have names such as cnofs/vefi/dc_b/cnofs_vefi_bfield_1sec_20100509_v05.cdf."
         )
     return _file_list((str(path), path.stat().st_size) for path in found)
 

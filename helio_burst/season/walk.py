@@ -208,6 +208,6 @@ class Walk:
         first, last = (pd.Timestamp(int(frame.time[i])).isoformat(timespec="seconds") for i in (0, -1))
         return InputError(
             f"No orbit ends between {first} and {last}, where one must: orbits of kind "
-            f"{self.orbits.kind!r} by {self.orbits.variable!r} with a period of {self.orbits.period} do not fit "
-            "these data. Give the period of the spacecraft, or another variable."
+            f"{self.orbits.kind!r} by {self.orbits.variable!r} with a period of {self.orbits.period} do not "
+            "fit these data. Give the period of the spacecraft, or another variable."
         )
