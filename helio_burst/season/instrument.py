@@ -171,7 +171,7 @@ def pysat_session(data_dir: str | Path) -> Iterator[Any]:
     if not Path(data_dir).is_dir():
         raise InputError(f"There is no pysat data directory {str(data_dir)!r} on this machine.")
     with _TURN, _without_noise(), np.errstate(invalid="ignore"):  # pysatSeasons divides 0 by 0 for empty bins
-        pysat = _import_pysat()
+        pysat = import_pysat()
         before = pysat.params["data_dirs"]
         pysat.params["data_dirs"] = [str(data_dir)]
         try:
@@ -190,7 +190,14 @@ def _without_noise() -> Iterator[None]:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
-def _import_pysat() -> Any:
+def import_pysat() -> Any:
+    """Import pysat with a temporary home of its own, if this process has not imported it yet.
+
+    Raises
+    ------
+    InputError
+        It is not installed.
+    """
     if "pysat" in sys.modules:
         return sys.modules["pysat"]
     home = tempfile.mkdtemp(prefix="helio-burst-pysat-")

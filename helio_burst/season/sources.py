@@ -201,15 +201,16 @@ def _as_rows(dataset: xr.Dataset, variables: Sequence[str], file: File) -> Rows:
     for name in variables:
         if name not in dataset.variables:
             raise ReadError(_no_variable(dataset, name, file))
-    dims = {dataset[name].dims for name in variables}
+    held = {name: dataset.variables[name] for name in variables}
+    dims = {variable.dims for variable in held.values()}
     if len(dims) != 1 or len(next(iter(dims))) != 1:
-        shapes = ", ".join(f"{name}{dataset[name].dims}" for name in variables)
+        shapes = ", ".join(f"{name}{variable.dims}" for name, variable in held.items())
         raise ReadError(f"The variables of {file.datakey} do not share one dim of time: {shapes}.")
     (dim,) = next(iter(dims))
-    if dim not in dataset.coords or dataset[dim].dtype.kind != "M":
+    if dim not in dataset.coords or dataset.variables[dim].dtype.kind != "M":
         raise ReadError(f"The dim {dim!r} of {file.datakey} has no coordinate of times.")
-    time = dataset[dim].to_numpy().astype("datetime64[ns]").astype(np.int64)
-    return Rows(time, {name: dataset[name].to_numpy() for name in variables})
+    time = dataset.variables[dim].to_numpy().astype("datetime64[ns]").astype(np.int64)
+    return Rows(time, {name: variable.to_numpy() for name, variable in held.items()})
 
 
 def _no_variable(dataset: xr.Dataset, name: str, file: File) -> str:

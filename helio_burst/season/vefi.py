@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from helio_burst import readers, storage
-from helio_burst.errors import InputError, MissingObjectError, ReadError
+from helio_burst.errors import InputError, MissingObjectError
 from helio_burst.timespan import TimeLike, parse_timespan
 
 CDAWEB = "https://cdaweb.gsfc.nasa.gov/sp_phys/data/cnofs/vefi/bfield_1sec"
@@ -37,17 +39,43 @@ def read_vefi(data: bytes, row: Any = None, *, variables: Iterable[str] | None =
     Dataset, dims (Epoch,), UTC
         Rows whose B_flag is not 0 are left out (version 5); fill values are NaN (both versions).
     """
-    if variables is None:
-        dataset = readers.cdf(data, row)
-    else:
-        wanted = list(dict.fromkeys(variables))
+    values = _values(data, variables) if variables is not None else None
+    if values is None:
+        dataset = readers.cdf(data, row, variables=variables)
+        if "B_flag" in dataset:
+            dataset = dataset.isel(Epoch=(dataset["B_flag"] == 0).to_numpy())
+        return dataset
+    if (flag := values.pop("B_flag", None)) is not None:
+        values = {name: array[flag == 0] for name, array in values.items()}
+    epoch = np.floor(values.pop("Epoch") - 62_167_219_200_000.0).astype(np.int64) * 1_000_000
+    contents = {name: ("Epoch", array) for name, array in values.items()}
+    return xr.Dataset(contents, {"Epoch": epoch.astype("datetime64[ns]")})
+
+
+def _values(data: bytes, variables: Iterable[str]) -> dict[str, np.ndarray] | None:
+    """Read single variables by their well-known types, in half the time of reading their attributes as well.
+
+    None where the file is not as expected; then the general reader reads it, or says what is wrong.
+    """
+    import cdflib
+
+    with tempfile.TemporaryDirectory(prefix="helio-burst-") as folder:
+        path = Path(folder, "vefi.cdf")
+        path.write_bytes(data)
         try:
-            dataset = readers.cdf(data, row, variables=[*wanted, "B_flag"])
-        except ReadError:  # version 6 has no B_flag; whatever else is wrong is found again
-            dataset = readers.cdf(data, row, variables=wanted)
-    if "B_flag" in dataset:
-        dataset = dataset.isel(Epoch=(dataset["B_flag"] == 0).to_numpy())
-    return dataset
+            file = cdflib.CDF(path)
+            values = {name: file.varget(name) for name in dict.fromkeys(["Epoch", *variables])}
+            if "B_flag" in file.cdf_info().zVariables:
+                values["B_flag"] = file.varget("B_flag")
+        except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError):
+            return None
+    shapes = {array.shape for array in values.values()}
+    if len(shapes) != 1 or values["Epoch"].dtype != np.float64 or values["Epoch"].ndim != 1:
+        return None
+    for name, array in values.items():
+        if array.dtype == np.float32:
+            values[name] = np.where(array == np.float32(-1e31), np.float32(np.nan), array)
+    return values
 
 
 def pysat_files(data_dir: str | Path) -> pd.DataFrame:
