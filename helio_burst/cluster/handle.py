@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from distributed import Client
 
 from helio_burst.cluster import ending
+from helio_burst.cluster.deadline import within
 from helio_burst.cluster.request import check_workers
 from helio_burst.cluster.targets import Target
 from helio_burst.errors import ClusterError, InputError
@@ -59,7 +61,6 @@ class Cluster:
         bounds: tuple[int, int] | None = None,
         dashboard: str | None = None,
         notes: Sequence[str] = (),
-        leave: bool = False,
     ) -> None:
         self.client = client
         self.target = target
@@ -68,7 +69,7 @@ class Cluster:
         self.notes = list(notes)
         self.name = str(getattr(dask_cluster, "name", None) or target.address or target.kind)
         self._dask_cluster = dask_cluster
-        self._leave = leave
+        self._after: list[Callable[[], object]] = []
         self._closed = False
         self._closing = threading.Lock()
         ending.add(self)
@@ -100,23 +101,25 @@ class Cluster:
             if self._closed:
                 return
             self._closed = True
-        try:
-            within(CLOSE_CLIENT_SECONDS, self._close_client, f"the client of {self.name}")
-        finally:
-            try:
-                if self._dask_cluster is not None:
-                    within(CLOSE_CLUSTER_SECONDS, self._close_cluster, f"cluster {self.name}")
-            finally:
-                ending.remove(self)
+        # Client first: with the cluster gone, it would try to connect again for ever. A second Ctrl-C
+        # interrupts one step, and the next ones are done all the same.
+        with contextlib.ExitStack() as stack:
+            stack.callback(ending.remove, self)
+            for action in self._after:
+                stack.callback(_close_within, CLOSE_CLUSTER_SECONDS, action, f"the servers of {self.name}")
+            if self._dask_cluster is not None:
+                close = self._dask_cluster.close
+                stack.callback(_close_within, CLOSE_CLUSTER_SECONDS, close, f"cluster {self.name}")
+            stack.callback(
+                _close_within, CLOSE_CLIENT_SECONDS, self._close_client, f"the client of {self.name}"
+            )
+
+    def finally_(self, action: Callable[[], object]) -> None:
+        """Have something done after the cluster has been closed, as to stop its gateway."""
+        self._after.append(action)
 
     def _close_client(self) -> None:
         self.client.close(timeout=CLOSE_CLIENT_SECONDS)  # type: ignore[no-untyped-call]
-
-    def _close_cluster(self) -> None:
-        if self._leave:
-            self._dask_cluster.close(shutdown=False)
-        else:
-            self._dask_cluster.close()
 
     def __enter__(self) -> Client:
         if self._closed:
@@ -133,24 +136,9 @@ class Cluster:
         return f"<Cluster {self.name!r} ({self.target.kind}), {state}>"
 
 
-def within(seconds: float, action: Callable[[], object], what: str) -> None:
-    """Run an action for so long at most; one that is late or fails is logged, and the caller goes on.
-
-    It runs in a thread of its own, since neither a broken network nor a dead event loop may keep an
-    interpreter from ending.
-    """
-    failure: list[Exception] = []
-
-    def run() -> None:
-        try:
-            action()
-        except Exception as error:  # any failure to close is told below and must not stop the rest
-            failure.append(error)
-
-    thread = threading.Thread(target=run, daemon=True, name=f"close {what}")
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        logger.warning("Closing %s took more than %g s; going on without.", what, seconds)
-    elif failure:
-        logger.warning("Closing %s failed: %s: %s", what, type(failure[0]).__name__, failure[0])
+def _close_within(seconds: float, action: Callable[[], object], what: str) -> None:
+    """Close something; a failure is logged and must not keep the rest from being closed."""
+    try:
+        within(seconds, action)
+    except Exception as error:
+        logger.warning("Closing %s failed: %s: %s", what, type(error).__name__, error)
