@@ -9,7 +9,7 @@ import sys
 
 import dask
 
-# What a notebook, a scheduler and a worker import first. A broken wheel or a missing system library shows here.
+# What a notebook, a scheduler and a worker import. A broken wheel or a missing system library shows here.
 MODULES = (
     "astropy.io.fits",
     "cdflib",
@@ -53,7 +53,8 @@ def main() -> None:
         raise SystemExit(f"the Dask extension of JupyterLab is missing; installed:\n{listing}")
     if dask.config.get("labextension.factory.module") != "dask_gateway":
         raise SystemExit("dask does not read /etc/dask/helio-burst.yaml")
-    print(f"smoke test passed: Python {sys.version.split()[0]}, {len(MODULES)} modules, {len(COMMANDS)} commands")
+    python = sys.version.split()[0]
+    print(f"smoke test passed: Python {python}, {len(MODULES)} modules, {len(COMMANDS)} commands")
 
 
 if __name__ == "__main__":

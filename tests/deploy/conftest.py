@@ -1,4 +1,4 @@
-"""The chart, rendered by Helm's own SDK, with its two dependencies where `helm dependency update` has brought them."""
+"""The chart, rendered by Helm's own SDK; with its dependencies where they have been fetched."""
 
 from __future__ import annotations
 

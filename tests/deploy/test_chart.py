@@ -74,13 +74,18 @@ def test_both_dependencies_are_rendered(dependencies: Path, rendered: list[Objec
     environment = {entry["name"]: entry for entry in api["env"]}
     reference = environment["HELIO_BURST_GATEWAY_CONFIG"]["valueFrom"]["configMapKeyRef"]
     assert reference["key"] in named(rendered, "ConfigMap", reference["name"])["data"]
-    services = [one for one in rendered if one["kind"] == "Service" and one["spec"].get("type") == "LoadBalancer"]
-    assert {service["metadata"]["name"] for service in services} <= {"proxy-public"}
+    services = [one for one in rendered if one["kind"] == "Service"]
+    outside = {one["metadata"]["name"] for one in services if one["spec"].get("type") == "LoadBalancer"}
+    assert outside <= {"proxy-public"}
 
 
 def test_a_part_can_be_switched_off(dependencies: Path, render: Render) -> None:
     objects = render(merged(values(LOCAL), {"dask-gateway": {"enabled": False}}))
     assert not [one for one in objects if one["metadata"]["name"].startswith("api-")]
+
+
+def gateway_env(*names: str) -> Object:
+    return {"dask-gateway": {"gateway": {"env": [{"name": name, "value": "9"} for name in names]}}}
 
 
 @pytest.mark.parametrize(
@@ -94,13 +99,10 @@ def test_a_part_can_be_switched_off(dependencies: Path, render: Render) -> None:
         ({"helio": {"serviceAccount": {"annotations": {"role": 1}}}}, "annotations"),
         ({"helio": {"networkPolicy": {"dataEgress": [{"form": []}]}}}, "form"),
         ({"jupyterhub": {"enabled": "no"}}, "enabled"),
-        ({"dask-gateway": {"gateway": {"env": []}}}, "env"),
-        (
-            {"dask-gateway": {"gateway": {"env": [{"name": "HELIO_BURST_GATEWAY_CONFIG"}, {"name": "HELIO_BURST_MAX_WOKERS", "value": "9"}]}}},
-            "HELIO_BURST_MAX_WORKERS",
-        ),
+        (gateway_env("HELIO_BURST_GATEWAY_CONFIG", "HELIO_BURST_MAX_WOKERS"), "HELIO_BURST_MAX_WORKERS"),
+        (gateway_env("HELIO_BURST_MAX_WORKERS"), "contain"),
     ],
-)  # fmt: skip
+)
 def test_the_schema_names_what_it_refuses(render: Render, over: Object, message: str) -> None:
     with pytest.raises(helm_python.HelmError, match=message):
         render(merged(values(LOCAL), over))
@@ -177,7 +179,7 @@ def peers(rules: list[Object]) -> set[str]:
     for rule in rules:
         for peer in rule.get("from", rule.get("to", [{}])):
             if "podSelector" in peer:
-                found.add(peer["podSelector"].get("matchLabels", {}).get("app.kubernetes.io/component", "any pod"))
+                found.add(peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"])
             elif "ipBlock" in peer:
                 found.add(peer["ipBlock"]["cidr"])
             else:
@@ -231,8 +233,8 @@ def test_users_servers_reach_traefik_and_nothing_else_inside(
 ) -> None:
     spec = named(rendered, "NetworkPolicy", "singleuser")["spec"]
     assert spec["podSelector"]["matchLabels"]["component"] == "singleuser-server"
-    inside = {rule["ports"][0]["port"]: rule for rule in spec["egress"] if "app.kubernetes.io/component: traefik" in yaml.dump(rule)}  # fmt: skip
-    assert set(inside) == {8000}
+    traefik = [rule for rule in spec["egress"] if "component: traefik" in yaml.dump(rule)]
+    assert [[port["port"] for port in rule["ports"]] for rule in traefik] == [[8000]]
     text = yaml.dump(spec["egress"])
     assert "dask-scheduler" not in text
     assert "dask-worker" not in text
@@ -258,7 +260,10 @@ def test_a_quota_covers_containers_that_ask_for_nothing(render: Render) -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [(LOCAL, ["port-forward", "anybody who reaches the hub"]), ("values-aws.yaml", ["https://HUB.EXAMPLE.ORG"])],
+    [
+        (LOCAL, ["port-forward", "anybody who reaches the hub"]),
+        ("values-aws.yaml", ["https://HUB.EXAMPLE.ORG"]),
+    ],
 )
 def test_the_notes_tell_the_next_steps(name: str, words: list[str]) -> None:
     with helm_python.Chart.load(CHART) as chart:

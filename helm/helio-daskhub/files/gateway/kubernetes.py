@@ -1,8 +1,9 @@
 """Configuration of the Dask gateway on Kubernetes: limits per user, and workers with GPUs.
 
-Runs after clusters.py; `c` is the configuration so far. The gateway has no limits per user on Kubernetes, so they
-are here. The environment sets them: HELIO_BURST_MAX_CLUSTERS (default 10), HELIO_BURST_MAX_USER_CORES (400),
-HELIO_BURST_MAX_USER_MEMORY (1600 GiB), counted over all of a user's clusters, and HELIO_BURST_MAX_GPUS (0) of a worker.
+Runs after clusters.py; `c` is the configuration so far. The gateway has no limits per user on Kubernetes, so
+they are here. The environment sets them: HELIO_BURST_MAX_CLUSTERS (default 10), HELIO_BURST_MAX_USER_CORES
+(400) and HELIO_BURST_MAX_USER_MEMORY (1600 GiB), counted over all of a user's clusters, and
+HELIO_BURST_MAX_GPUS (0) of one worker.
 """
 # ruff: noqa: F821
 
@@ -26,7 +27,8 @@ class LimitedKubeBackend(KubeBackend):
         names = sorted(cluster.name for cluster in await self.list_clusters(username=user.name))
         if len(names) >= MAX_CLUSTERS:
             raise PublicException(
-                f"You have {len(names)} clusters, and the limit is {MAX_CLUSTERS}: {', '.join(names)}. Stop one first."
+                f"You have {len(names)} clusters, and the limit is {MAX_CLUSTERS}: {', '.join(names)}. "
+                "Stop one first."
             )
         return await super().start_cluster(user, cluster_options)
 
@@ -34,9 +36,9 @@ class LimitedKubeBackend(KubeBackend):
         """Cut the number of workers that a scheduler asks for to what its user may still have."""
         cluster = self.clusters.get(cluster_name)
         if cluster is not None:
-            room = await self.room(cluster)
-            if msg["count"] > room:
-                self.log.info("Cluster %s asks for %d workers, its user may have %d", cluster_name, msg["count"], room)
+            asked, room = msg["count"], await self.room(cluster)
+            if asked > room:
+                self.log.info("Cluster %s asks for %d workers, may have %d", cluster_name, asked, room)
                 msg = {**msg, "count": room}
         await super().on_cluster_heartbeat(cluster_name, msg)
 
@@ -50,7 +52,8 @@ class LimitedKubeBackend(KubeBackend):
                 workers = ((self.informer.get(other.name) or {}).get("spec") or {}).get("replicas", 0)
                 cores -= workers * other.config["worker_cores_limit"]
                 memory -= workers * other.config["worker_memory_limit"]
-        fit = min(cores / cluster.config["worker_cores_limit"], memory / cluster.config["worker_memory_limit"])
+        worker = cluster.config
+        fit = min(cores / worker["worker_cores_limit"], memory / worker["worker_memory_limit"])
         return max(0, math.floor(fit))
 
 

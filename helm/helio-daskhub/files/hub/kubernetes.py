@@ -15,7 +15,7 @@ for service in c.JupyterHub.services:
     if service["name"] == "dask-gateway":
         service["url"] = f"http://{traefik}"
 
-# With HTTPS on, proxy-public answers port 80 with a redirect to the outside; proxy-http is the plain one behind it.
+# With HTTPS on, proxy-public redirects from port 80 to the outside; proxy-http is the plain one behind it.
 if "PROXY_HTTP_SERVICE_HOST" in os.environ:
     hub = "http://{PROXY_HTTP_SERVICE_HOST}:{PROXY_HTTP_SERVICE_PORT}".format(**os.environ)
 else:
@@ -27,7 +27,7 @@ c.KubeSpawner.environment.update(
         "DASK_GATEWAY__PROXY_ADDRESS": f"gateway://{traefik}:80",
         "DASK_GATEWAY__PUBLIC_ADDRESS": "/services/dask-gateway/",
         "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
-        # Kubernetes fills in the image of the user's own server, so that the workers' versions are the server's.
+        # Kubernetes fills in the image of the user's server, so that the workers have the server's versions.
         "DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE": "$(JUPYTER_IMAGE_SPEC)",
     }
 )
