@@ -20,6 +20,7 @@ from helio_burst.errors import ClusterError, InputError, nearest
 if TYPE_CHECKING:
     from dask_gateway import Gateway
     from dask_gateway.auth import GatewayAuth
+    from dask_gateway.client import ClusterReport
     from dask_gateway.options import Options
 
 logger = logging.getLogger("helio_burst.cluster")
@@ -56,13 +57,15 @@ def start_gateway(
     gateway = connect_gateway(target, token=token, auth=auth, proxy_address=proxy_address)
     try:
         if name is not None:
-            return _connect(gateway, name, request, target, ours=False)
+            preflight.check_proxy_port(gateway.proxy_address)
+            report = ask(gateway, f"show cluster {name}", lambda: gateway.get_cluster(name))
+            return _connect(gateway, report, request, target, ours=False)
         options = cluster_options(gateway, request)
         preflight.check_proxy_port(gateway.proxy_address)
-        name = _call(gateway, "start a cluster", lambda: gateway.submit(**options))
+        name = ask(gateway, "start a cluster", lambda: gateway.submit(**options))
         try:
-            _wait_for_scheduler(gateway, name, request)
-            return _connect(gateway, name, request, target, ours=True)
+            report = _wait_for_scheduler(gateway, name, request)
+            return _connect(gateway, report, request, target, ours=True)
         except BaseException:
             with contextlib.suppress(Exception):  # the first error is the one to be told
                 within(CALL_SECONDS, lambda: gateway.stop_cluster(name))
@@ -131,7 +134,7 @@ def cluster_options(gateway: Gateway, request: Request) -> dict[str, Any]:
     InputError
         If the gateway does not offer what is asked for; the message lists what it does.
     """
-    offered = _call(gateway, "tell its options", gateway.cluster_options)
+    offered = ask(gateway, "tell its options", gateway.cluster_options)
     wanted: dict[str, Any] = {}
     for argument, value in _asked_for(request).items():
         names = [name for name in OPTION_NAMES[argument] if name in offered]
@@ -192,7 +195,7 @@ def describe(offered: Options) -> str:
     return ", ".join(words) or "no options at all"
 
 
-def _call(gateway: Gateway, what: str, action: Callable[[], T]) -> T:
+def ask(gateway: Gateway, what: str, action: Callable[[], T]) -> T:
     """Ask the gateway for something, and say in plain words why it refused."""
     from aiohttp import ClientError, ClientResponseError
     from dask_gateway import GatewayClusterError, GatewayServerError
@@ -229,16 +232,17 @@ def _refusal(gateway: Gateway, status: int, message: str) -> str:
     return f"HTTP {status}, {message}"
 
 
-def _wait_for_scheduler(gateway: Gateway, name: str, request: Request) -> None:
-    """Wait until the scheduler of a new cluster runs."""
+def _wait_for_scheduler(gateway: Gateway, name: str, request: Request) -> ClusterReport:
+    """Wait until the scheduler of a new cluster runs; return the gateway's report on it."""
     begin = time.monotonic()
     status = "PENDING"
     while True:
         left = request.start_timeout - (time.monotonic() - begin)
         with contextlib.suppress(TimeoutError):
-            status = within(max(left, 0.1), lambda: gateway.get_cluster(name, wait=True)).status.name
+            report = within(max(left, 0.1), lambda: gateway.get_cluster(name, wait=True))
+            status = report.status.name
         if status == "RUNNING":
-            return
+            return report
         if status in ("FAILED", "STOPPED", "STOPPING"):
             raise ClusterError(
                 f"Cluster {name} of the gateway at {gateway.address} did not start: {status}. "
@@ -261,8 +265,10 @@ def _start_hint(request: Request) -> str:
     )
 
 
-def _connect(gateway: Gateway, name: str, request: Request, target: Target, *, ours: bool) -> Cluster:
-    report = _call(gateway, f"show cluster {name}", lambda: gateway.get_cluster(name))
+def _connect(
+    gateway: Gateway, report: ClusterReport, request: Request, target: Target, *, ours: bool
+) -> Cluster:
+    name = report.name
     if report.status.name != "RUNNING" or report.security is None:
         raise ClusterError(f"Cluster {name} is {report.status.name}; list_clusters() shows the running ones.")
     context = report.security.get_connection_args("client")["ssl_context"]
@@ -285,6 +291,7 @@ def _connect(gateway: Gateway, name: str, request: Request, target: Target, *, o
         bounds=bounds,
         dashboard=report.dashboard_link,
         notes=notes,
+        detached=not ours or request.detached,
     )
 
 

@@ -7,21 +7,27 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
 from distributed import Client
+from distributed.comm.core import CommClosedError
+from distributed.scheduler import KilledWorker, NoValidWorkerError
 
-from helio_burst.cluster import ending
+from helio_burst.cluster import cost, ending, view
 from helio_burst.cluster.deadline import within
+from helio_burst.cluster.logs import save_logs
 from helio_burst.cluster.request import check_workers
 from helio_burst.cluster.targets import Target
-from helio_burst.errors import ClusterError, InputError
+from helio_burst.errors import BurstError, ClusterError, InputError
 
 logger = logging.getLogger("helio_burst.cluster")
 
 CLOSE_CLIENT_SECONDS = 5.0
 CLOSE_CLUSTER_SECONDS = 20.0
+# Errors that a scheduler's or a worker's log explains; a mistake in a notebook is not among them.
+WORTH_THE_LOGS = (BurstError, ClusterError, KilledWorker, NoValidWorkerError, CommClosedError, TimeoutError)
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,12 @@ class Cluster:
         The link to Dask's dashboard.
     notes : list of str
         What differs from what was asked for, in words.
+    detached : bool
+        Whether the cluster goes on when it is closed here.
+    opened : datetime
+        Since when it is open here, UTC.
+    counts_use : bool
+        Whether the scheduler counts what the workers have used.
     """
 
     def __init__(
@@ -61,12 +73,16 @@ class Cluster:
         bounds: tuple[int, int] | None = None,
         dashboard: str | None = None,
         notes: Sequence[str] = (),
+        detached: bool = False,
     ) -> None:
         self.client = client
         self.target = target
         self.bounds = bounds
         self.dashboard = dashboard
         self.notes = list(notes)
+        self.detached = detached
+        self.opened = datetime.now(UTC)
+        self.counts_use = False
         self.name = str(getattr(dask_cluster, "name", None) or target.address or target.kind)
         self._dask_cluster = dask_cluster
         self._after: list[Callable[[], object]] = []
@@ -83,6 +99,24 @@ class Cluster:
         """Ask the scheduler what the cluster has now."""
         info = self.client.scheduler_info(n_workers=0)
         return Size(info["n_workers"], info["total_threads"], info["total_memory"])
+
+    def age(self) -> float:
+        """Return how long the cluster has been open here, in seconds."""
+        return (datetime.now(UTC) - self.opened).total_seconds()
+
+    def count_use(self) -> None:
+        """Have the scheduler count what the workers use, for `use`."""
+        cost.begin_to_count(self.client)
+        self.counts_use = True
+
+    def use(self) -> cost.Use:
+        """Return core hours and memory hours so far, which know what they cost."""
+        return cost.use(self.client)
+
+    @property
+    def scalable(self) -> bool:
+        """Whether `scale` works: not for a scheduler that somebody else runs."""
+        return self._dask_cluster is not None
 
     def scale(self, workers: int | tuple[int, int]) -> None:
         """Set a fixed number of workers, or the bounds between which it follows the work."""
@@ -129,7 +163,19 @@ class Cluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, WORTH_THE_LOGS):
+            self._save_logs(error)
         self.close()
+
+    def _save_logs(self, error: BaseException) -> None:
+        """Save what the cluster can tell of an error, and say where."""
+        try:
+            error.add_note(f"The logs of cluster {self.name} are in {save_logs(self.client, self.name)}")
+        except Exception as reason:  # the error itself matters more than its logs
+            logger.warning("The logs of %s could not be saved: %s", self.name, reason)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return view.mimebundle(self)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"

@@ -171,6 +171,8 @@ def _check_workers(cluster: Cluster, request: Request) -> None:
                 "their image be pulled? start_timeout= lets you wait longer."
             ) from error
     versions.check_versions(cluster.client)
+    if cluster.target.kind in ("gateway", "gateway-local"):
+        cluster.count_use()
 
 
 def _announce(cluster: Cluster) -> None:
