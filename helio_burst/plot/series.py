@@ -188,7 +188,7 @@ def _isolated(values: np.ndarray, breaks: np.ndarray) -> np.ndarray:
     touched = np.zeros(values.size, dtype=bool)
     touched[:-1] |= joined
     touched[1:] |= joined
-    return finite & ~touched
+    return np.asarray(finite & ~touched)
 
 
 def _mark_failures(ax: Axes, failed: pd.DataFrame | pd.DatetimeIndex | pd.Series[pd.Timestamp]) -> None:
