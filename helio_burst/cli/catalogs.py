@@ -67,7 +67,7 @@ def lint(
     ],
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Check a catalog and its index files: what is wrong, where, and the repair. Exit code 1 if anything is."""
+    """Check a catalog and its index files: what is wrong, where, and the repair. Exit code 1 if anything."""
     from helio_burst import catalog
 
     findings = catalog.lint(endpoint)

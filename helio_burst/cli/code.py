@@ -83,7 +83,7 @@ def _from_package(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             raise InputError(
-                f"There is no module {error.name!r} here. Install it, or name a file, as in analysis.py:{'mean'}."
+                f"There is no module {error.name!r} here. Install it, or name a file, as analysis.py:mean."
             ) from error
         raise InputError(f"Importing {name} failed: {error}.") from error
     except Exception as error:  # what a user's module raises on import can be anything

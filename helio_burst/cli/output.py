@@ -1,4 +1,4 @@
-"""Where and how the commands print: results on standard output, everything said beside them on standard error."""
+"""How the commands print: results on standard output, what is said beside them on standard error."""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ def draw(result: xr.Dataset, path: Path, variable: str | None = None) -> None:
     mpl.use("Agg")
     name = _choose(result, variable)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure = axes_for(result[name]).figure
+    figure = axes_for(result[name]).get_figure(root=True)
+    assert figure is not None
     figure.savefig(path, dpi=150)
 
 

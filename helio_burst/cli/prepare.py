@@ -31,7 +31,7 @@ class PreparedJob:
     @property
     def name(self) -> str:
         """The name of the result's variable."""
-        return self.job.name or getattr(self.function, "__name__", "result")
+        return self.job.name or str(getattr(self.function, "__name__", "result"))
 
 
 def prepare(job: Job, path: Path) -> PreparedJob:

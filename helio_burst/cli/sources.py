@@ -11,7 +11,7 @@ _FOLDERS = ("s3://", "http://", "https://", "file://", "/", "./", "../")
 
 
 def open_registry(registry: str | None) -> Registry:
-    """Open a registry by its address; "demo" is a small synthetic one, started in a process beside this one."""
+    """Open a registry by its address; "demo" is a small synthetic one, in a process beside this one."""
     if registry == "demo":
         from helio_burst import demo
 
