@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, Literal
 
 import matplotlib.colors as mcolors
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -73,6 +74,7 @@ def image(
 def bin_map(
     data: xr.DataArray,
     *,
+    edges: Mapping[Hashable, Any] | None = None,
     vmin: float | None = None,
     vmax: float | None = None,
     ax: Axes | None = None,
@@ -83,9 +85,11 @@ def bin_map(
     Parameters
     ----------
     data : DataArray
-        DataArray, dims (y, x), as (latitude, longitude); NaN where nothing was seen. The edges of the bins
-        come from the coordinates' CF bounds (a coordinate (n, 2) that the attribute ``bounds`` names), else
-        lie midway between the coordinates' values.
+        DataArray, dims (y, x), as (latitude, longitude); NaN where nothing was seen. A coordinate holds
+        the bins' centres, or the intervals that xarray's ``groupby_bins`` makes.
+    edges : mapping, optional
+        By dimension, n + 1 edges or CF bounds (n, 2). By default the edges lie midway between the centres,
+        which is exact for bins of one width.
     vmin, vmax : float, optional
         Ends of the colour scale; by default 0 to 1 for values within it, else the values' own range.
     ax : Axes, optional
@@ -109,12 +113,10 @@ def bin_map(
     values = np.ma.masked_invalid(data.to_numpy().astype(float))
     if values.count() and vmin is None and vmax is None and values.min() >= 0 and values.max() <= 1:
         vmin, vmax = 0.0, 1.0
-    shown = ax.pcolormesh(
-        _edges(data, xdim),
-        _edges(data, ydim),
-        values,
-        **{"vmin": vmin, "vmax": vmax, "cmap": style.SEQUENTIAL, "rasterized": True} | mesh,
-    )
+    given = edges or {}
+    x, y = (_edges(data, dim, given.get(dim)) for dim in (xdim, ydim))
+    colours = {"vmin": vmin, "vmax": vmax, "cmap": style.SEQUENTIAL, "rasterized": True}
+    shown = ax.pcolormesh(x, y, values, **colours | mesh)
     ax.patch.set(facecolor="0.95", edgecolor="0.75", hatch="/////")
     if values.count() < values.size:
         handle = Patch(facecolor="0.95", edgecolor="0.75", hatch="/////", label="not seen")
@@ -200,21 +202,21 @@ def _ascending(data: xr.DataArray, dim: Hashable) -> xr.DataArray:
     """Turn the array so that a numeric coordinate grows along `dim`."""
     if dim not in data.coords:
         return data
-    values = data[dim].to_numpy()
-    return data.isel({dim: slice(None, None, -1)}) if values[0] > values[-1] else data
+    if data.sizes[dim] > 1 and data[dim].to_numpy()[0] > data[dim].to_numpy()[-1]:
+        return data.isel({dim: slice(None, None, -1)})
+    return data
 
 
-def _edges(data: xr.DataArray, dim: Hashable) -> np.ndarray:
-    """Return the n + 1 edges of the cells along a dimension."""
+def _edges(data: xr.DataArray, dim: Hashable, given: Any = None) -> np.ndarray:
+    """Return the n + 1 edges of the cells along a dimension whose coordinate grows."""
     size = data.sizes[dim]
+    if given is not None:
+        return _given_edges(np.asarray(given), dim, size)
     if dim not in data.coords:
         return np.arange(size + 1) - 0.5
-    coordinate = data[dim]
-    bounds = data.coords.get(coordinate.attrs.get("bounds", f"{dim}_bounds"))
-    if bounds is not None and bounds.shape == (size, 2):
-        pairs = bounds.to_numpy()
-        return np.append(pairs[:, 0], pairs[-1, 1])
-    centres = coordinate.to_numpy()
+    centres = data[dim].to_numpy()
+    if centres.dtype == object and all(isinstance(centre, pd.Interval) for centre in centres):
+        return np.array([*(interval.left for interval in centres), centres[-1].right])
     if not np.issubdtype(centres.dtype, np.number):
         raise InputError(f"The coordinate {dim!r} is of type {centres.dtype}; a map needs numbers.")
     if size == 1:
@@ -224,6 +226,17 @@ def _edges(data: xr.DataArray, dim: Hashable) -> np.ndarray:
         raise InputError(f"The coordinate {dim!r} goes up and down; sort it first: data.sortby({dim!r}).")
     middles = centres[:-1] + steps / 2
     return np.concatenate([[centres[0] - steps[0] / 2], middles, [centres[-1] + steps[-1] / 2]])
+
+
+def _given_edges(edges: np.ndarray, dim: Hashable, size: int) -> np.ndarray:
+    if edges.shape == (size, 2):
+        edges = np.append(edges[:, 0], edges[-1, 1])
+    if edges.shape != (size + 1,):
+        raise InputError(
+            f"edges of {dim!r} must be {size + 1} numbers, or bounds of shape ({size}, 2); "
+            f"their shape is {edges.shape}."
+        )
+    return np.sort(edges)
 
 
 def _limits(data: xr.DataArray, percentiles: tuple[float, float]) -> tuple[float, float]:

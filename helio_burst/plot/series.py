@@ -68,19 +68,17 @@ def time_series(
         _draw_line(ax, times[order], values.to_numpy()[order], gap, {"label": name} | line)
     if failed is not None:
         _mark_failures(ax, failed)
-    first = next(iter(lines.values()))
-    ax.set_ylabel(
-        style.label(first if len(lines) == 1 else data if isinstance(data, xr.DataArray) else first)
-    )
+    ax.set_ylabel(_value_label(lines))
     _time_axis(ax)
     if len(lines) > 1 or "label" in line or (failed is not None and len(failed)):
         ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, borderaxespad=0.2)
     return ax
 
 
-def _value_label(data: xr.DataArray | xr.Dataset, lines: dict[str, xr.DataArray]) -> str:
-    if isinstance(data, xr.DataArray) or len(lines) == 1:
-        return style.label(next(iter(lines.values())))
+def _value_label(lines: dict[str, xr.DataArray]) -> str:
+    labels = {style.label(line) for line in lines.values()}
+    if len(labels) == 1:
+        return labels.pop()
     units = next(iter(lines.values())).attrs.get("units")
     return f"[{units}]" if units else ""
 
