@@ -81,7 +81,7 @@ class Job(_Strict):
 
 def _check_ending(path: str | None, endings: tuple[str, ...]) -> str | None:
     if path is not None and not path.lower().rstrip("/").endswith(endings):
-        raise InputError(f"it must end in one of {', '.join(endings)}")
+        raise InputError(f"{path!r} must end in one of {', '.join(endings)}.")
     return path
 
 
@@ -124,7 +124,9 @@ def validate(content: Mapping[str, Any], source: str) -> Job:
     try:
         return Job.model_validate(content)
     except ValidationError as error:
-        raise InputError(report(source, [_explain(one) for one in error.errors()])) from error
+        # A field of several types has an error for each of them; one is enough.
+        problems = {_field(one["loc"]): _explain(one) for one in reversed(error.errors())}
+        raise InputError(report(source, list(reversed(problems.values())))) from error
 
 
 def report(source: str, problems: list[str]) -> str:
@@ -148,18 +150,22 @@ def _override(content: dict[str, Any], parameter: str) -> None:
 
 def _explain(error: Any) -> str:
     """Say which field is wrong, how, and what it accepts."""
-    path = [str(part) for part in error["loc"] if not str(part).startswith(("tuple[", "function-"))]
-    if path and path[-1] in ("int", "str"):
-        path.pop()
-    field = ".".join(path) or "start, stop"
+    field = _field(error["loc"])
+    path = field.split(".")
     model, description = _described(path)
     if error["type"] == "missing":
         return f"{field} is missing: {description}."
     if error["type"] == "extra_forbidden":
         return f"{field} is not a field. {nearest(path[-1], model.model_fields)}"
-    message = str(error.get("ctx", {}).get("error") or error["msg"]).rstrip(".")
-    accepted = f" Accepted: {description}." if description else ""
-    return f"{field}: {message}; it is {error['input']!r}.{accepted}" if path else f"{field}: {message}."
+    if own := error.get("ctx", {}).get("error"):  # an InputError says by itself what is accepted
+        return f"{field}: {own}"
+    return f"{field}: {error['msg']}, not {error['input']!r}. Accepted: {description}."
+
+
+def _field(place: tuple[str | int, ...]) -> str:
+    """Name a field as the file has it, without the steps into a union that pydantic adds."""
+    depth = 2 if place and place[0] == "cluster" else 1
+    return ".".join(map(str, place[:depth])) or "start, stop"
 
 
 def _described(path: list[str]) -> tuple[type[BaseModel], str]:
@@ -167,5 +173,5 @@ def _described(path: list[str]) -> tuple[type[BaseModel], str]:
     model: type[BaseModel] = Job
     if len(path) > 1 and path[0] == "cluster":
         model, path = ClusterOptions, path[1:]
-    field = model.model_fields.get(path[0]) if path else None
+    field = model.model_fields.get(path[0])
     return model, (field.description or "") if field else ""

@@ -52,16 +52,16 @@ def test_parameters_replace_values(tmp_path: Path) -> None:
     [
         ({"functoin": "x:y"}, "functoin is not a field. Nearest: function"),
         ({"cluster": {"worker": 3}}, "cluster.worker is not a field. Nearest: workers"),
-        ({"cluster": {"cores": 0}}, "cluster.cores: .*greater than or equal to 1; it is 0. Accepted: cores"),
-        ({"start": "yesterday"}, "start: 'yesterday' is not a time.*it is 'yesterday'. Accepted: first time"),
+        ({"cluster": {"cores": 0}}, "cluster.cores: .*greater than or equal to 1, not 0. Accepted: cores"),
+        ({"start": "yesterday"}, "start: 'yesterday' is not a time. Write UTC"),
         ({"start": "2021-01-01"}, "start, stop: The range .* is empty"),
-        ({"output": "result.txt"}, r"output: .*one of .nc, .zarr, .parquet; it is 'result.txt'"),
+        ({"output": "result.txt"}, r"output: 'result.txt' must end in one of .nc, .zarr, .parquet"),
         ({"plot": "result.jpeg"}, r"plot: .*one of .png, .pdf, .svg"),
-        ({"time_limit": -1}, "time_limit: .*greater than 0; it is -1. Accepted: seconds"),
-        ({"options": 3}, "options: .*dictionary; it is 3. Accepted: keyword arguments"),
+        ({"time_limit": -1}, "time_limit: .*greater than 0, not -1. Accepted: seconds"),
+        ({"options": 3}, "options: .*dictionary, not 3. Accepted: keyword arguments"),
         (
             {"cluster": {"workers": "many"}},
-            r"cluster.workers: .*it is 'many'. Accepted: a number, or",
+            r"cluster.workers: .*not 'many'. Accepted: a number, or",
         ),
     ],
 )
