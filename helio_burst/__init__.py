@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 # Each public name and the module it comes from; imported on first use, so that `import helio_burst` is quick.
 _NAMES: dict[str, str] = {}
-_MODULES = ("errors", "plot", "readers", "science", "season", "storage", "timespan")
+_MODULES = ("demo", "errors", "plot", "readers", "science", "season", "storage", "timespan")
 
 __all__ = [*_NAMES, *_MODULES]
 

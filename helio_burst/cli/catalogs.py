@@ -26,7 +26,7 @@ def list_catalogs(registry: RegistryOption = None, form: FormatOption = Format.T
     """List the catalogs of a registry."""
     from helio_burst.cli.sources import open_registry
 
-    show(open_registry(registry).catalogs, form)
+    show(open_registry(registry).table, form)
 
 
 def list_entries(

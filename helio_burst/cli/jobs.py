@@ -104,10 +104,10 @@ def plot(
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the result.")] = Path("out"),
-    images: Annotated[int, typer.Option("--images", min=2, help="How many synthetic images.")] = 96,
-    size: Annotated[int, typer.Option("--size", min=64, help="Pixels along a side of an image.")] = 4096,
+    images: Annotated[int, typer.Option("--images", min=2, help="How many synthetic images.")] = 48,
+    pixels: Annotated[int, typer.Option("--pixels", min=64, help="Pixels along a side of an image.")] = 4096,
 ) -> None:
     """Run the whole line on this machine, on synthetic images in an S3 server of its own."""
     from helio_burst.cli import demonstration
 
-    demonstration.run(out, images, size)
+    demonstration.run(out, images, pixels)

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from helio_burst import plot
 from helio_burst.errors import InputError, nearest
 
+mpl.use("Agg")  # a command draws into files only
+
 
 def open_result(path: str) -> xr.Dataset:
     """Open what `Outcome.save` wrote.
@@ -27,7 +29,7 @@ def open_result(path: str) -> xr.Dataset:
     if kind == ".nc":
         return xr.load_dataset(path)
     if kind == ".zarr":
-        return xr.open_zarr(path).load()
+        return xr.open_dataset(path, engine="zarr").load()
     if kind == ".parquet":
         import pandas as pd
 
@@ -44,11 +46,15 @@ def draw(result: xr.Dataset, path: Path, variable: str | None = None) -> None:
     InputError
         There is no such variable, or no plot fits its dimensions.
     """
-    mpl.use("Agg")
     name = _choose(result, variable)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure = axes_for(result[name]).get_figure(root=True)
+    save_figure(axes_for(result[name]), path)
+
+
+def save_figure(ax: Axes, path: Path) -> None:
+    """Write the figure of these Axes; the folder is made."""
+    figure = ax.get_figure(root=True)
     assert figure is not None
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
 
 
