@@ -64,6 +64,7 @@ app.command("files", rich_help_panel=FIND)(catalogs.list_files)
 app.command("lint", rich_help_panel=FIND)(catalogs.lint)
 app.command("run", rich_help_panel=RUN)(jobs.run)
 app.command("plot", rich_help_panel=RUN)(jobs.plot)
+app.command("sweep", rich_help_panel=RUN)(jobs.sweep)
 app.command("demo", rich_help_panel=RUN)(jobs.demo)
 
 

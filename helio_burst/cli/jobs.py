@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from helio_burst.cli.output import notes, size
+from helio_burst.cli.output import Format, notes, show, size
 
 if TYPE_CHECKING:
     from helio_burst.burst import Outcome
@@ -79,7 +79,7 @@ def _finish(prepared: PreparedJob, outcome: Outcome) -> None:
     result = outcome.to_xarray(name=prepared.name)
     if prepared.job.output:
         Path(prepared.job.output).parent.mkdir(parents=True, exist_ok=True)
-        outcome.save(prepared.job.output)
+        outcome.save(prepared.job.output, name=prepared.name)
         notes.print(f"Wrote {prepared.job.output}")
     if prepared.job.plot:
         from helio_burst.cli.picture import draw
@@ -100,6 +100,38 @@ def plot(
 
     picture.draw(picture.open_result(result), output, variable)
     notes.print(f"Drew {output}")
+
+
+def sweep(
+    notebook: Annotated[Path, typer.Argument(metavar="NOTEBOOK", help="With a cell tagged parameters.")],
+    parameters: Annotated[
+        Path, typer.Option("--parameters", help="CSV: a column for each parameter, a row for each run.")
+    ],
+    out: Annotated[
+        str, typer.Option("--out", help="Folder or s3:// address for executed notebooks and table.csv.")
+    ] = "out/sweep",
+    target: Annotated[str | None, typer.Option("--target", help="Cluster, as of open_cluster.")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="How many run at the same time.")] = 2,
+    time_limit: Annotated[str | None, typer.Option("--time-limit", help="Of one run, as '30 min'.")] = None,
+) -> None:
+    """Run a notebook once for each row of a table; the same command again does what is left."""
+    import pandas as pd
+
+    from helio_burst import cluster
+    from helio_burst.errors import InputError
+    from helio_burst.sweep import sweep as run_sweep
+
+    try:
+        # Dates stay text, as they would be on papermill's own command line.
+        table = pd.read_csv(parameters)
+    except (OSError, ValueError) as error:
+        raise InputError(f"Could not read the parameters {parameters}: {error}") from error
+    with cluster.open_cluster(target, workers=workers) as client:
+        done = run_sweep(notebook, table, out, client=client, time_limit=time_limit)
+    show(done, Format.TABLE)
+    notes.print(f"Executed notebooks and table.csv are in {out}")
+    if done["error"].notna().any():
+        raise typer.Exit(1)
 
 
 def demo(

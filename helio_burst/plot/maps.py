@@ -12,6 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.patches import Patch
+from matplotlib.ticker import AsinhLocator, NullLocator, StrMethodFormatter
 
 from helio_burst.errors import InputError
 from helio_burst.plot import style
@@ -287,4 +288,8 @@ def _label_axes(ax: Axes, data: xr.DataArray, xdim: Hashable, ydim: Hashable) ->
 
 def _colour_bar(ax: Axes, shown: ScalarMappable, data: xr.DataArray, extend: str) -> None:
     bar = ax.figure.colorbar(shown, ax=ax, label=style.label(data), pad=0.02, extend=extend)
+    if isinstance(shown.norm, mcolors.AsinhNorm):
+        bar.locator = AsinhLocator(shown.norm.linear_width, numticks=7)
+        bar.formatter = StrMethodFormatter("{x:g}")
+        bar.minorlocator = NullLocator()
     bar.outline.set_linewidth(0.6)

@@ -28,6 +28,7 @@ DIVERGING = "RdBu_r"
 STYLE: Any = {
     "axes.axisbelow": True,
     "axes.edgecolor": "0.25",
+    "axes.formatter.useoffset": False,
     "axes.grid": False,
     "axes.labelcolor": "0.15",
     "axes.labelsize": 10,
@@ -57,6 +58,8 @@ def in_house_style(draw: Callable[Parameters, Result]) -> Callable[Parameters, R
 
     @wraps(draw)
     def styled(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        # A backend that is chosen inside the context loses its interactive mode with it: choose it before.
+        mpl.get_backend()
         with mpl.rc_context(STYLE):
             return draw(*args, **kwargs)
 
