@@ -15,6 +15,7 @@ _NAMES: dict[str, str] = {
     "open_catalog": "catalog",
     "open_cluster": "cluster",
     "open_registry": "catalog",
+    "partitions": "burst",
     "record": "sweep",
 }
 _MODULES = ("demo", "errors", "plot", "readers", "science", "season", "storage", "timespan")
