@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from helio_burst.catalog.document import FILE_TYPES, NEWEST, OLD_KEYS, Document, parse_json, today
+from helio_burst.catalog.document import Document
+from helio_burst.catalog.entry import FILE_TYPES, OLD_KEYS, today
 from helio_burst.catalog.findings import Finding, Severity
+from helio_burst.catalog.json_document import NEWEST, parse_json
 from helio_burst.catalog.json_lines import Path
 
 STATUS_CODES = (1200, 1400)
@@ -84,8 +86,9 @@ def _entry(document: Document, raw: Mapping[str, Any], path: Path) -> Iterator[_
                     "warning", key, f"{key!r} is a name of versions 0.1 and 0.2.", f"Rename it {new!r}."
                 )
     index = str(keys.get("index") or "")
-    if index and not index.startswith(("s3://", "https://")):
-        yield tell("warning", "index", f"The index {index!r} is no s3 or https URL.", "Write the whole URL.")
+    if index and not index.startswith(("s3://", "https://")) and document.version >= (0, 2):
+        severity: Severity = "note" if index.startswith(("file:", "memory:", "http:", "/")) else "warning"
+        yield tell(severity, "index", f"The index {index!r} is no s3 or https URL.", "Write the whole URL.")
     if index and not index.endswith("/"):
         yield tell("warning", "index", f"The index {index!r} has no / at its end.", "Add it.")
     yield from _dates(document, keys, path, name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from helio_burst.catalog.csv_index import LINE
-from helio_burst.catalog.document import Entry
+from helio_burst.catalog.entry import Entry
 from helio_burst.catalog.findings import Finding, Severity
 from helio_burst.catalog.index import read_index
 from helio_burst.catalog.index_file import IndexFile
