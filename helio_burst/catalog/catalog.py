@@ -87,7 +87,7 @@ class Catalog:
 
     @property
     def entries(self) -> pd.DataFrame:
-        """The data sets, one a row: id, title, start, stop (UTC), filetype, indextype, index, and what else is said."""
+        """The data sets, one a row: id, title, start, stop (UTC), filetype, indextype, index, and more."""
         return entries_table(self._document.entries)
 
     def entry(self, id: str) -> Entry:

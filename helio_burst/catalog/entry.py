@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -21,6 +22,7 @@ FILE_TYPES = (
 )  # fmt: skip
 REQUIRED = ("id", "index", "title", "start", "stop")
 DATES = ("start", "stop", "modification", "creation", "expiration", "verified")
+_LAST_YEAR = 2261
 # Keys of versions 0.1 and 0.2, in lower case, and what they are called today.
 OLD_KEYS = {
     "loc": "index",
@@ -121,6 +123,7 @@ def today(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_entry(raw: object, number: int, endpoint: str, found: Found) -> Entry | None:
+    """Read an entry of any version; None if it is not even an object. What is wrong is added to ``found``."""
     path: tuple[str | int, ...] = ("catalog", number)
     if not isinstance(raw, dict):
         found.add("error", path, None, f"Entry {number} is {raw!r}.", "Write an object with id, index ...")
@@ -172,6 +175,10 @@ def _read_date(
         return None
     if value in (None, "") and key in REQUIRED:
         return None
+    if key == "stop" and (year := re.match(r"\d{4}", str(value))) and int(year[0]) > _LAST_YEAR:
+        # 9999 and the like stand for data that go on; nanoseconds cannot hold such years.
+        find("note", f"stop is {value!r}: read as the end of this year.", "Write the stop of the last file.")
+        return pd.Timestamp(pd.Timestamp.now("UTC").year + 1, 1, 1, tz="UTC")
     try:
         return parse_time(str(value))
     except InputError:

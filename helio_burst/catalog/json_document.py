@@ -62,6 +62,7 @@ class Found:
         self.findings: list[Finding] = []
 
     def add(self, severity: Severity, path: Path, entry: str | None, problem: str, repair: str) -> None:
+        """Add a finding about the part at a path."""
         self.findings.append(Finding(severity, self.url, self.lines.of(path), entry, problem, repair))
 
 

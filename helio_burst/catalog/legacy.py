@@ -14,8 +14,8 @@ old                                                   new
 ====================================================  ====================================================
 
 What differs: no row is lost and no stop invented before version 0.5; quotes are taken off datakeys; files
-that cross New Year are in; an unknown id, a missing catalog or a catalog that is unavailable is an error that
-says so. Times are UTC without a zone here, as old notebooks expect, and UTC with a zone in `Catalog.file_list`.
+that cross New Year are in; an unknown id, a missing catalog or one that is unavailable is an error that says
+so. Times are UTC without a zone here, as old notebooks expect, and UTC with a zone in `Catalog.file_list`.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class CloudCatalog:
         unknown = set(client_kwargs) - set(known)
         if unknown:
             raise InputError(
-                f"{', '.join(sorted(unknown))} cannot be given here. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY, in the environment."
+                f"{', '.join(sorted(unknown))} cannot be given here. Set AWS_PROFILE, or "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the environment."
             )
         options = StorageOptions(**{known[key]: value for key, value in client_kwargs.items()})
         local = "://" in bucket_name or bucket_name.startswith(("/", "."))
@@ -123,7 +123,7 @@ class CloudCatalog:
         stop_date: TimeLike | None = None,
         overwrite: bool = False,
     ) -> pd.DataFrame:
-        """Return the file list: start, stop (UTC without zone), datakey, filesize; overwrite is not needed."""
+        """Return the file list: start, stop (UTC without zone), datakey, filesize."""
         files = self._catalog.file_list(catalog_id, start_date, stop_date)
         return files.assign(**{name: files[name].dt.tz_localize(None) for name in ("start", "stop")})
 

@@ -77,8 +77,8 @@ def list_bucket(
         matched = {url for url, _, _ in rows} - set(unread["datakey"])
         example = next(url for url, _ in found if url not in matched)
         warnings.warn(
-            f"{left_out} of {len(found)} objects below {folder} do not match {expression.pattern!r} and are left "
-            f"out, for example {example}.",
+            f"{left_out} of {len(found)} objects below {folder} do not match {expression.pattern!r} "
+            f"and are left out, for example {example}.",
             CatalogWarning,
             stacklevel=2,
         )

@@ -95,7 +95,7 @@ class Registry:
             known = [listing.name for listing in self._listings]
             raise InputError(
                 f"The registry {self.url} has no catalog of name or endpoint {name!r}. "
-                f"{nearest(name, known)} A catalog outside of the registry is opened with open_catalog(endpoint)."
+                f"{nearest(name, known)} Any other catalog is opened with open_catalog(endpoint)."
             )
         if len(named) > 1:
             raise InputError(

@@ -163,7 +163,8 @@ def _rows(files: pd.DataFrame) -> pl.DataFrame:
     for problem, rows in bad.items():
         if rows.any():
             raise InputError(
-                f"{int(rows.sum())} rows cannot be published: {problem}. The first: {frame[rows].iloc[0].to_dict()}."
+                f"{int(rows.sum())} rows cannot be published: {problem}. "
+                f"The first: {frame[rows].iloc[0].to_dict()}."
             )
     order = [*_COLUMNS, *(column for column in frame.columns if column not in _COLUMNS)]
     table = pl.from_pandas(frame[order].astype({"filesize": "int64", "datakey": "str"}))
@@ -278,7 +279,7 @@ def _updated(url: str, data: bytes, entry: dict[str, Any], head: dict[str, str |
         raise CatalogError(f"{url} has no list 'catalog'. Repair or remove it first.")
     if version is None or version < WITH_STOP:
         raise CatalogError(
-            f"{url} is of version {parsed.get('version')}; the indexes of versions before 0.5 have no stop, so "
+            f"{url} is of version {parsed.get('version')}; before 0.5 indexes have no stop, so "
             "its entries cannot be kept in a catalog of today. Publish at another endpoint."
         )
     kept = [today(raw) for raw in parsed["catalog"] if isinstance(raw, dict)]
