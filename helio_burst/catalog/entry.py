@@ -13,6 +13,7 @@ import pandas as pd
 from helio_burst import storage
 from helio_burst.catalog.findings import Severity
 from helio_burst.catalog.json_document import Found
+from helio_burst.catalog.json_lines import Path
 from helio_burst.errors import InputError
 from helio_burst.timespan import parse_time
 
@@ -23,6 +24,7 @@ FILE_TYPES = (
 REQUIRED = ("id", "index", "title", "start", "stop")
 DATES = ("start", "stop", "modification", "creation", "expiration", "verified")
 _LAST_YEAR = 2261
+_Find = Callable[[Severity, str, str, str], None]
 # Keys of versions 0.1 and 0.2, in lower case, and what they are called today.
 OLD_KEYS = {
     "loc": "index",
@@ -122,21 +124,36 @@ def today(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {**{key: value for key, value in old.items() if key not in named}, **named}
 
 
+def _place(raw: Mapping[str, Any], key: str) -> Path:
+    """Return where an entry has a key, which may be there under an old name."""
+    for name, value in raw.items():
+        if name.lower() == key or OLD_KEYS.get(name.lower()) == key:
+            return (name,)
+        if name.lower() == "ownership" and isinstance(value, dict) and (inner := _place(value, key)):
+            return (name, *inner)
+    return ()
+
+
 def read_entry(raw: object, number: int, endpoint: str, found: Found) -> Entry | None:
     """Read an entry of any version; None if it is not even an object. What is wrong is added to ``found``."""
-    path: tuple[str | int, ...] = ("catalog", number)
+    path: Path = ("catalog", number)
     if not isinstance(raw, dict):
         found.add("error", path, None, f"Entry {number} is {raw!r}.", "Write an object with id, index ...")
         return None
     keys = today(raw)
     name = str(keys.get("id") or f"entry {number}")
 
-    def find(severity: Severity, problem: str, repair: str) -> None:
-        found.add(severity, path, name, problem, repair)
+    def find(severity: Severity, key: str, problem: str, repair: str) -> None:
+        found.add(severity, (*path, *_place(raw, key)), name, problem, repair)
 
     missing = [key for key in REQUIRED if keys.get(key) in (None, "")]
     if missing:
-        find("error", f"There is no {', '.join(missing)}.", "Add what is missing; the entry cannot be used.")
+        find(
+            "error",
+            "",
+            f"There is no {', '.join(missing)}.",
+            "Add what is missing; the entry cannot be used.",
+        )
     static = str(keys.get("start")).strip().lower() == "static"
     dates = {key: _read_date(keys, key, static, find) for key in DATES if key in keys}
     unread = [key for key in ("start", "stop") if key in keys and dates.get(key) is None and not static]
@@ -165,9 +182,7 @@ def read_entry(raw: object, number: int, endpoint: str, found: Found) -> Entry |
     )
 
 
-def _read_date(
-    keys: Mapping[str, Any], key: str, static: bool, find: Callable[[Severity, str, str], None]
-) -> pd.Timestamp | None:
+def _read_date(keys: Mapping[str, Any], key: str, static: bool, find: _Find) -> pd.Timestamp | None:
     value = keys[key]
     if static and key in ("start", "stop"):
         return None
@@ -177,23 +192,28 @@ def _read_date(
         return None
     if key == "stop" and (year := re.match(r"\d{4}", str(value))) and int(year[0]) > _LAST_YEAR:
         # 9999 and the like stand for data that go on; nanoseconds cannot hold such years.
-        find("note", f"stop is {value!r}: read as the end of this year.", "Write the stop of the last file.")
+        find(
+            "note",
+            key,
+            f"stop is {value!r}: read as the end of this year.",
+            "Write the stop of the last file.",
+        )
         return pd.Timestamp(pd.Timestamp.now("UTC").year + 1, 1, 1, tz="UTC")
     try:
         return parse_time(str(value))
     except InputError:
         severity: Severity = "error" if key in REQUIRED else "warning"
-        find(severity, f"{key} is {value!r}, not a time.", "Write UTC as yyyy-mm-ddThh:mm:ssZ.")
+        find(severity, key, f"{key} is {value!r}, not a time.", "Write UTC as yyyy-mm-ddThh:mm:ssZ.")
         return None
 
 
-def _index_type(keys: Mapping[str, Any], find: Callable[[Severity, str, str], None]) -> str:
+def _index_type(keys: Mapping[str, Any], find: _Find) -> str:
     if "indextype" not in keys:
         return "csv"
     written = str(keys["indextype"])
     kind = written.strip().lower().lstrip(".").replace("csv.zip", "csv-zip").replace("csvzip", "csv-zip")
     if kind not in INDEX_TYPES:
-        find("error", f"indextype is {written!r}.", f"Write one of {', '.join(INDEX_TYPES)}.")
+        find("error", "indextype", f"indextype is {written!r}.", f"Write one of {', '.join(INDEX_TYPES)}.")
     return kind
 
 

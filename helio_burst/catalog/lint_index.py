@@ -30,7 +30,12 @@ def lint_index(file: IndexFile, entry: Entry | None, year: int | None) -> list[F
     rows = pl.concat(parts, how="diagonal_relaxed") if parts else None
     if rows is None or not rows.height:
         return findings
-    for severity, test, problem, repair in _rules(file, entry, year):
+    without_stop = rows["stop"].null_count() == rows.height
+    if without_stop and file.version >= WITH_STOP and not file.static:
+        severity: Severity = "note" if entry is None else "warning"
+        repair = "Add the column after start; versions since 0.5 have it."
+        findings.append(Finding(severity, file.url, None, file.entry, "There is no stop in any row.", repair))
+    for severity, test, problem, repair in _rules(file, entry, year, with_stop=not without_stop):
         bad = rows.filter(test.fill_null(False))
         for row in bad.head(_SHOWN).iter_rows(named=True):
             told = problem.format(**{"start": _text(row["start"]), "stop": _text(row["stop"]), **_plain(row)})
@@ -44,7 +49,7 @@ def lint_index(file: IndexFile, entry: Entry | None, year: int | None) -> list[F
 _Rule = tuple[Severity, pl.Expr, str, str]
 
 
-def _rules(file: IndexFile, entry: Entry | None, year: int | None) -> Iterator[_Rule]:
+def _rules(file: IndexFile, entry: Entry | None, year: int | None, *, with_stop: bool) -> Iterator[_Rule]:
     start, stop, key = pl.col("start"), pl.col("stop"), pl.col("datakey")
     yield "error", stop < start, "The stop {stop} is before the start {start}.", "Correct one of them."
     yield (

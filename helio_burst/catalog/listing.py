@@ -86,7 +86,10 @@ def list_bucket(
     starts = pl.col("start").cast(TIME)
     table = table.drop_nulls("start").sort("start", "datakey")
     table = table.select(
-        starts, stop=starts + pl.lit(span.to_pytimedelta()), datakey="datakey", filesize="filesize"
+        starts,
+        stop=starts + pl.duration(nanoseconds=span.value, time_unit="ns"),
+        datakey="datakey",
+        filesize="filesize",
     )
     frame = table.to_pandas()
     return frame.astype({"datakey": pd.StringDtype("pyarrow"), "filesize": "Int64"})
