@@ -38,7 +38,7 @@ def lint_index(file: IndexFile, entry: Entry | None, year: int | None) -> list[F
     for severity, test, problem, repair in _rules(file, entry, year, with_stop=not without_stop):
         bad = rows.filter(test.fill_null(False))
         for row in bad.head(_SHOWN).iter_rows(named=True):
-            told = problem.format(**{"start": _text(row["start"]), "stop": _text(row["stop"]), **_plain(row)})
+            told = problem.format(**{**row, "start": _text(row["start"]), "stop": _text(row["stop"])})
             findings.append(Finding(severity, file.url, row[LINE], file.entry, told, repair))
         if bad.height > _SHOWN:
             more = f"{bad.height - _SHOWN} more rows are so: {problem.split(' {')[0]} ..."
@@ -77,12 +77,12 @@ def _rules(file: IndexFile, entry: Entry | None, year: int | None, *, with_stop:
         "Write it in bytes.",
     )
     yield "warning", pl.col("filesize") <= 0, "The filesize of {datakey} is {filesize}.", "Write it in bytes."
-    if file.version >= WITH_STOP and not file.static:
+    if with_stop:
         yield (
             "warning",
             stop.is_null(),
             "The stop of {datakey} is missing.",
-            "Write it; since 0.5 it must be.",
+            "Write it, as in the other rows.",
         )
     if year is not None:
         yield (
@@ -111,7 +111,3 @@ def _rules(file: IndexFile, entry: Entry | None, year: int | None, *, with_stop:
 
 def _text(time: object) -> str:
     return "missing" if time is None else f"{time:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _plain(row: dict[str, object]) -> dict[str, object]:
-    return {"datakey": row["datakey"], "filesize": row["filesize"]}

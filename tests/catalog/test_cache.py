@@ -14,7 +14,7 @@ from helio_burst.demo.server import EmbeddedS3
 READ = """
 import sys
 from helio_burst.catalog import cache
-for _ in range(40):
+for _ in range(15):
     data = cache.read(sys.argv[1])
     assert len(data) == 200_000 and len(set(data)) == 1, (len(data), set(data))
 """

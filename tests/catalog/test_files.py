@@ -128,7 +128,7 @@ def test_data_that_end_at_new_year_need_no_index_of_it(publish: Publish) -> None
 def test_outside_of_the_data(publish: Publish) -> None:
     catalog = publish(YEARS)
     with pytest.raises(
-        InputError, match="aia has data from 2019-01-01T00:00:00Z to 2021-12-31T23:59:59Z; .* outside"
+        InputError, match=r"aia has data from 2019-01-01T00:00:00Z to 2021-12-31T23:59:59Z; .* outside"
     ):
         catalog.file_list("aia", "1999", "2000")
     with pytest.raises(InputError, match="outside"):

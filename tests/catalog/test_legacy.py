@@ -62,7 +62,7 @@ def test_the_older_names(bucket: str) -> None:
     )
     assert files.columns.tolist() == ["start", "stop", "datakey", "filesize"]
     assert str(files["start"].dtype) == "datetime64[ns]"
-    with pytest.raises(InputError, match="aws_access_key_id cannot be given here. Set AWS_PROFILE"):
+    with pytest.raises(InputError, match=r"aws_access_key_id cannot be given here. Set AWS_PROFILE"):
         CloudCatalog("legacy", aws_access_key_id="x")
     with pytest.raises(InputError, match="no entry 'aja'"):
         FileRegistry("legacy").get_entry("aja")
@@ -82,7 +82,7 @@ def test_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert registry.get_entries() == [("Twin", "us-east-1"), ("Twin", "us-west-2")]
     assert registry.get_endpoint("Twin", "us-west") == "s3://two/"
     assert registry.get_endpoint("Twin", force_first=True) == "s3://one/"
-    with pytest.raises(InputError, match="2 catalogs of the name 'Twin'. Known: s3://one/, s3://two/"):
+    with pytest.raises(InputError, match=r"2 catalogs of the name 'Twin'. Known: s3://one/, s3://two/"):
         registry.get_endpoint("Twin")
-    with pytest.raises(InputError, match="0 catalogs of the name 'Twins'. Known: Twin"):
+    with pytest.raises(InputError, match=r"0 catalogs of the name 'Twins'. Known: Twin"):
         registry.get_endpoint("Twins")
