@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -56,14 +57,27 @@ class EmbeddedS3:
         """Storage options that point at this server."""
         return storage.StorageOptions(endpoint_url=self.url, region="us-east-1")
 
-    def create_bucket(self, name: str) -> None:
-        """Make a bucket; one that exists stays as it is."""
+    def create_bucket(self, name: str, *, public: bool = False) -> None:
+        """Make a bucket; a public one can be read without credentials."""
         import boto3
 
         credentials = {"aws_access_key_id": "demo", "aws_secret_access_key": "demo"}
-        boto3.client("s3", endpoint_url=self.url, region_name="us-east-1", **credentials).create_bucket(
-            Bucket=name
-        )
+        s3 = boto3.client("s3", endpoint_url=self.url, region_name="us-east-1", **credentials)
+        s3.create_bucket(Bucket=name)
+        if public:
+            resource = f"arn:aws:s3:::{name}"
+            statements = [
+                {
+                    "Effect": "Allow",
+                    "Principal": "*",
+                    "Action": action,
+                    "Resource": [resource, f"{resource}/*"],
+                }
+                for action in ("s3:GetObject", "s3:HeadObject", "s3:ListBucket")
+            ]
+            s3.put_bucket_policy(
+                Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements})
+            )
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(

@@ -1,1 +1,7 @@
-"""."""
+"""Small pure functions of a scientist's own kind, and example models; nothing here knows of clusters."""
+
+from __future__ import annotations
+
+from helio_burst.science import solar
+
+__all__ = ["solar"]

@@ -1,0 +1,307 @@
+"""The driver: keeps a window of batches on the cluster until every item has a result or a failure."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cloudpickle
+import pyarrow as pa
+from distributed import Client, Future
+from distributed.scheduler import KilledWorker
+
+from helio_burst.burst.failures import Failure
+from helio_burst.burst.items import to_bytes
+from helio_burst.burst.job import Job
+from helio_burst.burst.ledger import Ledger
+from helio_burst.burst.merging import MergeTree, summary_of
+from helio_burst.burst.progress import Progress
+from helio_burst.burst.results import Results
+from helio_burst.burst.shard import build
+from helio_burst.burst.sizing import Sizer
+from helio_burst.burst.values import Packed
+from helio_burst.burst.worker import BEGUN, Batch, Report, run_batch
+from helio_burst.cluster.prices import hourly_price
+from helio_burst.errors import BurstError, TransientStorageError
+
+# Batches in flight for each worker thread: one running, one waiting, one on its way.
+WINDOW_PER_THREAD = 3
+WINDOW_LEAST = 4
+# Deaths of workers over one batch, each already repeated by Dask, before its items are given up.
+_MOST_DEATHS = 4
+_MOST_STORE_TRIES = 3
+_TICK = 1.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a run stops by itself; what is done by then stays in the ledger.
+
+    Attributes
+    ----------
+    failures : int, optional
+        Stop when more items than this have failed.
+    seconds, dollars : float, optional
+        Stop when the run has taken, or cost, this much.
+    """
+
+    failures: int | None = None
+    seconds: float | None = None
+    dollars: float | None = None
+
+    def reached(self, progress: Progress, failed: int) -> str | None:
+        """Say which limit has been reached, if any; `failed` counts this run's failures only."""
+        if self.failures is not None and failed > self.failures:
+            return f"{failed} files failed, more than max_failures={self.failures}"
+        if self.seconds is not None and progress.seconds >= self.seconds:
+            return f"it took {progress.seconds:.0f} s, the limit max_time={self.seconds:.0f} s"
+        if self.dollars is not None and progress.cost >= self.dollars:
+            return f"it cost ${progress.cost:.2f}, the limit max_cost={self.dollars:.2f}"
+        return None
+
+
+@dataclass
+class _Span:
+    """A stretch of the items, on its way or to be done."""
+
+    start: int
+    stop: int
+    isolate: bool = False
+    deaths: int = 0
+    store_tries: int = 0
+
+
+class Engine:
+    """Runs a job over the items of a table on a cluster.
+
+    Parameters
+    ----------
+    items : Table
+        What is to be done, in order.
+    results : Results
+        Takes the shards when there is no ledger.
+    resumed : Progress
+        What earlier runs have done.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        job: Job,
+        blob: bytes,
+        items: pa.Table,
+        results: Results,
+        ledger: Ledger | None,
+        run: str,
+        limits: Limits,
+        resumed: Progress,
+    ) -> None:
+        self._client = client
+        self._job = job
+        self._blob = blob
+        self._items = items
+        self._results = results
+        self._ledger = ledger
+        self._run = run
+        self._limits = limits
+        self._sizer = Sizer(items)
+        self._todo: deque[_Span] = deque([_Span(0, len(items))] if len(items) else [])
+        self._flying: dict[Any, tuple[_Span, Future[Any]]] = {}
+        self._arrived: queue.Queue[Future[Any]] = queue.Queue()
+        self._number = 0
+        self._failed_now = 0
+        self._threads = 0
+        self._began = time.monotonic()
+        self._last_tick = self._began
+        self._tree = MergeTree(client) if job.combine is not None and ledger is None else None
+        self.progress = resumed
+        self.cancelled = threading.Event()
+        self.stopped: str | None = None
+
+    def run(self) -> Any:
+        """Work until all is done or a limit is reached; return the merged state, where results are merged.
+
+        Raises
+        ------
+        BurstError
+            The job cannot go on: the function does not load on the workers, the store cannot be written, the
+            cluster is gone. What is done by then is in the ledger.
+        """
+        job = self._client.submit(
+            bytes, self._blob, key=f"helio-burst-job-{self._run}", pure=False, priority=10
+        )
+        try:
+            self._look_at_cluster()
+            while (self._todo or self._flying) and self._goes_on():
+                self._fill(job)
+                try:
+                    future = self._arrived.get(timeout=_TICK)
+                except queue.Empty:
+                    self._look_at_cluster()
+                    continue
+                self._take(future)
+                if time.monotonic() - self._last_tick > _TICK:
+                    self._look_at_cluster()
+            if self._tree is not None and self.stopped is None:
+                return self._tree.result(job)
+        finally:
+            self._look_at_clock()
+            self._client.cancel([future for _, future in self._flying.values()])
+            job.release()
+            self._client.set_metadata([BEGUN, self._run], {})
+        return None
+
+    def _goes_on(self) -> bool:
+        if self.cancelled.is_set():
+            self.stopped = self.stopped or "it was cancelled"
+        elif self.stopped is None:
+            self.stopped = self._limits.reached(self.progress, self._failed_now)
+        return self.stopped is None
+
+    def _fill(self, job: Future[Any]) -> None:
+        """Put batches on the cluster until the window is full."""
+        window = max(WINDOW_LEAST, WINDOW_PER_THREAD * self._threads)
+        while self._todo and len(self._flying) < window:
+            span = self._todo.popleft()
+            stop = span.stop
+            if not span.isolate:
+                stop = self._sizer.cut(span.start, span.stop, max(self._threads, 1))
+                if stop < span.stop:
+                    self._todo.appendleft(replace(span, start=stop))
+                    span = replace(span, stop=stop)
+            self._submit(job, span)
+
+    def _submit(self, job: Future[Any], span: _Span) -> None:
+        self._number += 1
+        batch = Batch(
+            self._run,
+            self._number,
+            to_bytes(self._items.slice(span.start, span.stop - span.start)),
+            self._ledger.shard_url(self._run, self._number) if self._ledger is not None else None,
+            span.isolate,
+        )
+        key = f"helio-burst-{self._run}-{self._number}"
+        future = self._client.submit(run_batch, job, batch, key=key, pure=False)
+        if self._tree is not None:
+            # The state stays on its worker; only the rows come here.
+            self._tree.hold(self._number, future)
+            future = self._client.submit(summary_of, future, key=f"{key}-summary", pure=False)
+        self._flying[future.key] = (span, future)
+        future.add_done_callback(self._arrived.put)
+
+    def _take(self, future: Future[Any]) -> None:
+        span, _ = self._flying.pop(future.key)
+        try:
+            report: Report = future.result()
+        except KilledWorker:
+            self._lost(span)
+            return
+        except TransientStorageError as error:
+            if span.store_tries >= _MOST_STORE_TRIES:
+                raise self._broken(error) from error
+            self._todo.appendleft(replace(span, store_tries=span.store_tries + 1))
+            return
+        except Exception as error:
+            raise self._broken(error) from error
+        finally:
+            future.release()
+        self._done(span, report)
+
+    def _done(self, span: _Span, report: Report) -> None:
+        reached = span.start + report.done
+        if reached < span.stop:
+            self._todo.appendleft(replace(span, start=reached))
+        if report.done and not span.isolate:
+            self._sizer.measured(span.start, reached, report.seconds)
+        if report.shard is not None:
+            self._results.add(report.shard)
+        if self._tree is not None:
+            self._tree.add(report.number, report.failed)
+        self._failed_now += report.failed
+        self.progress = replace(
+            self.progress,
+            done=self.progress.done + report.done,
+            failed=self.progress.failed + report.failed,
+            bytes=self.progress.bytes + report.bytes,
+        )
+        self._look_at_clock()
+
+    def _lost(self, span: _Span) -> None:
+        """Repeat a batch over which workers died, now item by item in a process that can be lost."""
+        deaths = span.deaths + 1
+        if deaths <= _MOST_DEATHS:
+            self._todo.appendleft(replace(span, isolate=True, deaths=deaths))
+            return
+        if span.stop - span.start > 1:
+            middle = (span.start + span.stop) // 2
+            for start, stop in ((middle, span.stop), (span.start, middle)):
+                self._todo.appendleft(_Span(start, stop, isolate=True, deaths=deaths - 1))
+            return
+        message = f"The workers that had this file died, {deaths} times over, also with the file on its own."
+        row = self._items.slice(span.start, 1)
+        shard = build(
+            row, Packed(), {0: Failure("KilledWorker", message, attempts=deaths)}, [deaths], [0.0], ""
+        )
+        if self._ledger is not None:
+            from helio_burst.burst.ledger import write_shard
+
+            self._number += 1
+            write_shard(self._ledger.shard_url(self._run, self._number), shard, self._ledger.options)
+        else:
+            self._results.add(shard)
+        self._failed_now += 1
+        self.progress = replace(self.progress, done=self.progress.done + 1, failed=self.progress.failed + 1)
+
+    def _broken(self, error: Exception) -> BurstError:
+        """Explain what no repetition mends, down to the first cause."""
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        kept = (
+            f"What is done is in the ledger at {self._ledger.root}; the same call goes on from there."
+            if self._ledger is not None
+            else "With store=... a run can be resumed."
+        )
+        return BurstError(
+            f"The run of {self._job.name} broke off after {self.progress.done} of {self.progress.total} "
+            f"files: {type(cause).__name__}: {cause}\n{kept}"
+        )
+
+    def _look_at_clock(self) -> None:
+        self.progress = replace(self.progress, seconds=time.monotonic() - self._began)
+
+    def _look_at_cluster(self) -> None:
+        now = time.monotonic()
+        try:
+            self._threads = sum(self._client.nthreads().values())
+        except (OSError, TimeoutError) as error:
+            raise self._broken(error) from error
+        if self._client.status != "running":
+            raise self._broken(ConnectionError("the scheduler is gone"))
+        hours = (now - self._last_tick) / 3600
+        self._last_tick = now
+        note = "" if self._threads else "waiting for the first worker"
+        self.progress = replace(
+            self.progress,
+            threads=self._threads,
+            cost=self.progress.cost + hours * hourly_price(self._client, self._threads),
+            note=note,
+        )
+        self._look_at_clock()
+
+
+def dump_job(job: Job) -> bytes:
+    """Pickle a job for the workers, the user's own modules with it."""
+    from helio_burst.cluster import shipping
+
+    return bytes(shipping.dumps(job))
+
+
+def load_job_from(ledger: Ledger) -> Job:
+    """Read the job back from its ledger."""
+    job: Job = cloudpickle.loads(ledger.read("job.pickle"))
+    return job

@@ -1,0 +1,61 @@
+"""What is done to each item: the function, the reader, their options and the rules for failures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from helio_burst.burst.combine import Combine
+from helio_burst.burst.failures import DEFAULT_RETRIES
+from helio_burst.burst.fingerprint import describe, fingerprint
+from helio_burst.burst.items import Row
+from helio_burst.storage import StorageOptions
+
+Reader = Callable[[bytes, Any], Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One function over many items.
+
+    Attributes
+    ----------
+    function : callable
+        Called with what the reader made of the item, and the options.
+    read : callable
+        ``read(data, row)``; with an attribute ``fetches = False`` no bytes are fetched for it.
+    combine : Combine, optional
+        How results are merged on the workers.
+    time_limit : float, optional
+        Seconds for one item, after which it is a failure.
+    """
+
+    function: Callable[..., Any]
+    read: Reader
+    options: Mapping[str, Any] = field(default_factory=dict)
+    combine: Combine | None = None
+    retries: Mapping[type[BaseException], int] = field(default_factory=lambda: DEFAULT_RETRIES)
+    time_limit: float | None = None
+    storage: StorageOptions | None = None
+
+    @property
+    def fetches(self) -> bool:
+        """Whether the bytes of an item are fetched before the reader is called."""
+        target = self.read
+        while hasattr(target, "func"):  # a partial
+            target = target.func
+        return bool(getattr(target, "fetches", True))
+
+    def key(self) -> str:
+        """Return the hash that tells one job from another: function, reader, options and merge."""
+        return fingerprint(self.function, self.read, dict(self.options), self.combine)
+
+    @property
+    def name(self) -> str:
+        """The function's name, for people."""
+        return describe(self.function)
+
+    def apply(self, data: bytes, row: Row) -> Any:
+        """Read one item and return the function's result."""
+        return self.function(self.read(data, row), **self.options)

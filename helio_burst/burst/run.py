@@ -1,0 +1,326 @@
+"""A run: a thread that drives the engine, alone on its ledger, and ends in an Outcome."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import xarray as xr
+from distributed import Client, get_client
+
+import helio_burst
+from helio_burst import storage
+from helio_burst.burst.assemble import assemble
+from helio_burst.burst.engine import Engine, Limits, dump_job
+from helio_burst.burst.fingerprint import source_of
+from helio_burst.burst.job import Job
+from helio_burst.burst.lease import Lease
+from helio_burst.burst.ledger import Ledger
+from helio_burst.burst.merging import merge_stored
+from helio_burst.burst.outcome import Outcome
+from helio_burst.burst.progress import Progress, open_display
+from helio_burst.burst.results import Results
+from helio_burst.cluster import open_cluster
+from helio_burst.errors import BurstError
+
+_FOLLOW_SECONDS = 1.0
+
+
+class RunStopped(BurstError):
+    """A limit was reached, or the run was cancelled, before all was done.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        What was done by then.
+    """
+
+    def __init__(self, message: str, outcome: Outcome) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+class Run:
+    """A run under way: its progress, what is finished so far, and in the end its result.
+
+    Made by `map_files` and `map_partitions` with ``wait=False``, and by `attach`.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        files: pa.Table,
+        client: Client | None,
+        ledger: Ledger | None,
+        limits: Limits,
+        provenance: dict[str, Any],
+        earlier: Outcome | None = None,
+    ) -> None:
+        self.job = job
+        self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        self.ledger = ledger
+        self._files = files
+        self._client = client
+        self._limits = limits
+        self._provenance = provenance
+        self._earlier = earlier
+        self._results = earlier._results if earlier is not None else Results(ledger)
+        self._engine: Engine | None = None
+        self._progress = Progress(total=len(files))
+        self._cancelled = threading.Event()
+        self._outcome: Outcome | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._drive, name="helio-burst-run", daemon=True)
+
+    def start(self) -> Run:
+        """Begin, in a thread."""
+        self._thread.start()
+        return self
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run is."""
+        return self._engine.progress if self._engine is not None else self._progress
+
+    def done(self) -> bool:
+        """Say whether the run has ended."""
+        return not self._thread.is_alive()
+
+    def cancel(self) -> None:
+        """Stop: waiting batches are dropped, running ones end; the ledger keeps what is done."""
+        self._cancelled.set()
+        if self._engine is not None:
+            self._engine.cancelled.set()
+
+    def partial(self, name: str | None = None, dim: str | None = None) -> xr.Dataset:
+        """Return the results so far, as `Outcome.to_xarray` will return them all."""
+        self._results.refresh()
+        return assemble(self._results, self._files, name, dim)
+
+    def result(self, timeout: float | None = None) -> Outcome:
+        """Wait for the end and return the outcome.
+
+        Raises
+        ------
+        TimeoutError
+            The run has not ended after `timeout` seconds; it goes on.
+        RunStopped
+            A limit was reached or the run was cancelled; the error holds the outcome so far.
+        BurstError
+            The run broke off.
+        """
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            raise TimeoutError(f"The run has not ended after {timeout} s: {self.progress.line()}.")
+        if self._error is not None:
+            raise self._error
+        assert self._outcome is not None
+        return self._outcome
+
+    def watch(self, show: bool | None = None) -> Outcome:
+        """Show the progress until the end and return the outcome; Ctrl-C cancels the run."""
+        try:
+            with open_display(self.job.name, show) as display:
+                while not self.done():
+                    self._thread.join(0.25)
+                    display.update(self.progress)
+                display.update(self.progress)
+        except KeyboardInterrupt:
+            self.cancel()
+            self._thread.join(10)
+            raise
+        return self.result()
+
+    def __repr__(self) -> str:
+        state = "ended" if self.done() else "running"
+        return f"<Run of {self.job.name}, {state}: {self.progress.line()}>"
+
+    def _drive(self) -> None:
+        try:
+            self._outcome = self._drive_or_follow()
+            if self._outcome.stopped is not None:
+                self._error = RunStopped(
+                    f"The run of {self.job.name} stopped early: {self._outcome.stopped}. "
+                    f"{self._outcome.progress.done} of {self._outcome.progress.total} files are done"
+                    + (", and the same call goes on from there." if self.ledger is not None else ".")
+                    + " The error's .outcome has what there is.",
+                    self._outcome,
+                )
+        except BaseException as error:  # raised again, by result(), in the thread of the user
+            self._error = error
+
+    def _drive_or_follow(self) -> Outcome:
+        if self.ledger is None:
+            return self._work(None)
+        lease = Lease(self.ledger, self.id)
+        while not lease.acquire():
+            note = "another client drives this job; this one follows"
+            self._look_at_ledger(note)
+            if self._cancelled.is_set():
+                return self._finished(None, "it was cancelled")
+            time.sleep(_FOLLOW_SECONDS)
+        try:
+            return self._work(lease)
+        finally:
+            lease.release()
+
+    def _look_at_ledger(self, note: str = "") -> pl.DataFrame:
+        """Count what the ledger, or the memory, has of the files."""
+        self._results.refresh()
+        table = self._results.table(self._files)
+        self._progress = replace(
+            self._progress,
+            done=int(table["ok"].is_not_null().sum()),
+            failed=int(table["ok"].not_().sum() or 0),
+            note=note,
+        )
+        return table
+
+    def _todo(self) -> pa.Table:
+        """Return the files that are to be done: those that never were, or failed for a passing reason."""
+        table = self._look_at_ledger()
+        wanted = table["ok"].is_null() | (table["ok"].not_() & table["passing"]).fill_null(False)
+        if self._earlier is not None:
+            wanted = wanted | table["ok"].not_().fill_null(False)
+        if self.job.combine is not None and self.ledger is not None:
+            usable = self._usable_shards(table)
+            wanted = wanted | (table["ok"] & ~table["shard"].is_in(usable)).fill_null(False)
+        todo = self._files.filter(pa.array(wanted.to_numpy()))
+        again = int((wanted & table["ok"].is_not_null()).sum())
+        failing = int((wanted & table["ok"].not_()).fill_null(False).sum() or 0)
+        done = self._progress.done - again
+        failed = self._progress.failed - failing
+        self._progress = replace(self._progress, done=done, failed=failed, resumed=done)
+        return todo
+
+    def _usable_shards(self, table: pl.DataFrame) -> list[int]:
+        """Return the shards whose merged state counts: all in it is wanted, and in no other one."""
+        wanted = dict(table.filter(pl.col("ok")).group_by("shard").len().iter_rows())
+        merged = self._results.ok_per_shard()
+        return [number for number, count in enumerate(merged) if count and wanted.get(number) == count]
+
+    def _work(self, lease: Lease | None) -> Outcome:
+        blob = dump_job(self.job)
+        todo = self._todo()
+        if self.ledger is not None:
+            self.ledger.begin(self._description(), blob, self._files)
+            self.ledger.write_json(f"runs/{self.id}.json", self._record("running"))
+        state: Any = None
+        try:
+            with contextlib.ExitStack() as stack:
+                if len(todo) or (self.job.combine is not None and self.ledger is not None):
+                    client = stack.enter_context(_client(self._client))
+                    state = self._run_engine(client, blob, todo)
+        except BaseException as error:
+            if self.ledger is not None:
+                self.ledger.write_json(f"runs/{self.id}.json", self._record("broken", str(error)))
+            raise
+        stopped = self._engine.stopped if self._engine is not None else None
+        if lease is not None and lease.lost.is_set():
+            stopped = "another client has taken the job over"
+        if self.ledger is not None:
+            self.ledger.write_json(f"runs/{self.id}.json", self._record(stopped or "finished"))
+        return self._finished(state, stopped)
+
+    def _run_engine(self, client: Client, blob: bytes, todo: pa.Table) -> Any:
+        self._engine = Engine(
+            client, self.job, blob, todo, self._results, self.ledger, self.id, self._limits, self._progress
+        )
+        if self._cancelled.is_set():
+            self._engine.cancelled.set()
+        state = self._engine.run()
+        if self.job.combine is None or self._engine.stopped is not None:
+            return None
+        if self.ledger is not None:
+            table = self._look_at_ledger()
+            names = [self._results.shard_name(number) for number in self._usable_shards(table)]
+            return merge_stored(client, blob, self.ledger, names)
+        if self._earlier is not None:
+            return self.job.combine.merge(self._earlier._state, state)
+        return state
+
+    def _finished(self, state: Any, stopped: str | None) -> Outcome:
+        progress = self.progress
+        table = self._look_at_ledger()
+        final = replace(progress, done=self._progress.done, failed=self._progress.failed, note="")
+        if stopped is None and final.done < final.total:
+            missing = table.filter(pl.col("ok").is_null())["datakey"].head(3).to_list()
+            raise BurstError(
+                f"{final.total - final.done} files have neither a result nor a failure, such as {missing}. "
+                "This is a fault of HelioBurst; run it again, the ledger knows what is done."
+            )
+        self._progress = final
+        if self._engine is not None:
+            self._engine.progress = final
+        return Outcome(self.job, self._files, self._results, final, self._provenance, state, stopped)
+
+    def _description(self) -> dict[str, Any]:
+        return {
+            "key": self.ledger.key if self.ledger is not None else "",
+            "function": self.job.name,
+            "source": source_of(self.job.function),
+            "options": {name: repr(value) for name, value in self.job.options.items()},
+            "merged": self.job.combine is not None,
+            "begun": datetime.now(UTC).isoformat(),
+            **self._provenance,
+        }
+
+    def _record(self, status: str, error: str = "") -> dict[str, Any]:
+        progress = self.progress
+        return {
+            "run": self.id,
+            "status": status,
+            "error": error,
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "time": datetime.now(UTC).isoformat(),
+            "total": progress.total,
+            "done": progress.done,
+            "failed": progress.failed,
+            "resumed": progress.resumed,
+            "bytes": progress.bytes,
+            "seconds": progress.seconds,
+            "cost": progress.cost,
+            "helio_burst": helio_burst.__version__,
+        }
+
+
+@contextlib.contextmanager
+def _client(client: Client | None) -> Iterator[Client]:
+    """Use the given client, else the process's current one, else a local cluster for this run."""
+    if client is not None:
+        yield client
+        return
+    try:
+        current = get_client()
+    except ValueError:
+        current = None
+    if current is not None:
+        yield current
+        return
+    with open_cluster("local") as own:
+        yield own
+
+
+def rerun(outcome: Outcome, client: Client | None = None, progress: bool | None = None) -> Outcome:
+    """Do the failed files of an outcome again and return the outcome of all files."""
+    run = Run(
+        outcome.job, outcome._items, client, outcome.ledger, Limits(), outcome.provenance, earlier=outcome
+    )
+    return run.start().watch(progress)
+
+
+def shippable_options() -> storage.StorageOptions | None:
+    """Return this process's storage options for the workers, if any was set; else theirs count."""
+    options = storage.default_options()
+    return options if options.model_fields_set else None
