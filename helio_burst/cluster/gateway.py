@@ -75,10 +75,17 @@ def start_gateway(
 
 
 def close_gateway(gateway: Gateway) -> None:
-    """Close Dask's object for a gateway, once."""
+    """Close Dask's object for a gateway."""
     gateway.close()
-    # Its __del__ would close it again, and write to the screen that the event loop has stopped; it leaves
-    # those alone that it takes for asynchronous.
+    _note_closed(gateway)
+
+
+def _note_closed(gateway: Gateway) -> None:
+    """Keep a closed gateway object from being closed again when Python drops it.
+
+    Its __del__ would complain on the screen that the event loop has stopped; it leaves those alone that it
+    takes for asynchronous.
+    """
     gateway._asynchronous = True
 
 
@@ -294,7 +301,7 @@ def _connect(
         dashboard=report.dashboard_link,
         detached=not ours or request.detached,
     )
-    cluster.finally_(partial(close_gateway, dask_cluster.gateway))
+    cluster.finally_(partial(_note_closed, dask_cluster.gateway))
     if ours:
         cluster.scale(request.workers or (1, 50))
     return cluster

@@ -20,7 +20,9 @@ from distributed import Client
 
 import helio_burst
 from helio_burst.cluster import Cluster, list_clusters, open_cluster, stop_all
+from helio_burst.cluster.gateway import close_gateway, connect_gateway
 from helio_burst.cluster.one_machine import LocalGateway, free_port
+from helio_burst.cluster.targets import Target
 from helio_burst.errors import ClusterError, InputError
 from tests.cluster.conftest import until
 
@@ -184,7 +186,7 @@ import dask, sys
 from helio_burst.cluster import open_cluster
 address, user, password = sys.argv[1:]
 dask.config.set({"gateway.auth.kwargs": {"username": user, "password": password}})
-cluster = open_cluster(address, workers=1, environment={"HELIO_BURST_NO_CLIENT_MINUTES": "0.02"})
+cluster = open_cluster(address, workers=1, environment={"HELIO_BURST_NO_CLIENT_MINUTES": "0.25"})
 print(cluster.name, flush=True)
 sys.stdin.read()
 """
@@ -214,15 +216,14 @@ def test_a_gateway_at_its_limit(configured: LocalGateway, full: None) -> None:
 @pytest.fixture
 def full(configured: LocalGateway, gateway_cluster: Cluster) -> Iterator[None]:
     """As many clusters as the gateway allows; they need not be ready, nor even start."""
-    from dask_gateway import Gateway
-
-    with Gateway(configured.address) as client:
-        names = []
-        while len(client.list_clusters()) < 3:
-            names.append(client.submit(environment={"PYTHONHOME": "/nowhere"}))
-        yield
-        for name in names:
-            client.stop_cluster(name)
+    client = connect_gateway(Target("gateway", configured.address))
+    names = []
+    while len(client.list_clusters()) < 3:
+        names.append(client.submit(environment={"PYTHONHOME": "/nowhere"}))
+    yield
+    for name in names:
+        client.stop_cluster(name)
+    close_gateway(client)
 
 
 def test_more_workers_than_the_gateway_allows(gateway_cluster: Cluster) -> None:
