@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -59,7 +58,7 @@ def gateway_client(gateway_cluster: Cluster) -> Client:
 
 @pytest.fixture(scope="session")
 def hub() -> Iterator[LocalHub]:
-    with LocalHub(users=["ada", "bob"], environment=dict(os.environ)) as server:
+    with LocalHub(users=["ada", "bob"]) as server:
         yield server
 
 

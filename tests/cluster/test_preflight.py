@@ -77,7 +77,8 @@ def test_workers_that_have_gone_stay_counted(monkeypatch: pytest.MonkeyPatch) ->
         memory_limit = 8 * 2**30
 
     class Scheduler:
-        workers = {"a": Worker(), "b": Worker()}
+        def __init__(self) -> None:
+            self.workers = {"a": Worker(), "b": Worker()}
 
     clock = iter([0.0, 100.0, 300.0, 300.0, 400.0])
     monkeypatch.setattr("helio_burst.cluster.cost.time", lambda: next(clock))
