@@ -162,8 +162,12 @@ def root_cause(error: BaseException) -> BaseException:
 
 
 def _json_answer(url: str, seconds: float) -> Any:
-    with urllib.request.urlopen(url, timeout=seconds) as answer:
-        return json.loads(answer.read())
+    try:
+        with urllib.request.urlopen(url, timeout=seconds) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        error.close()  # it is an answer too, and holds its connection
+        raise
 
 
 def _not_a_gateway(address: str, found: str, seconds: float) -> ClusterError:

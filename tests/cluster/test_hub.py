@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from helio_burst.cluster import Cluster, list_clusters, open_cluster
@@ -96,10 +97,12 @@ async def run_notebook(server: str, token: str, cells: list[str]) -> list[dict[s
     )
     with urllib.request.urlopen(request, timeout=60) as answer:
         kernel = json.load(answer)["id"]
-    channels = f"{server.replace('http', 'ws', 1)}/api/kernels/{kernel}/channels?token={token}"
-    socket = await websocket_connect(channels)
+    channels = f"{server.replace('http', 'ws', 1)}/api/kernels/{kernel}/channels"
+    socket = await websocket_connect(HTTPRequest(channels, headers={"Authorization": f"token {token}"}))
     outputs = [await run_cell(socket, cell) for cell in cells]
     socket.close()
+    while await socket.read_message() is not None:
+        pass
     return outputs
 
 
