@@ -6,9 +6,10 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable
 WORKERS ?= 2
 
-.PHONY: help demo test lint lock clean
+.PHONY: help demo hub test lint lock clean
 help:
 	@echo "make demo    run the whole line on this machine: out/irradiance.nc and out/irradiance.png"
+	@echo "make hub     run JupyterHub, a Dask gateway and JupyterLab on this machine, for a person to try"
 	@echo "make test    lint, types and all tests"
 	@echo "make lint    ruff and mypy"
 	@echo "make lock    pin the dependencies of pyproject.toml anew"
@@ -28,6 +29,13 @@ $(VENV)/.dev: $(UV) pyproject.toml requirements.lock
 
 demo: $(VENV)/.demo
 	$(BIN)/helio-burst demo --out out
+
+$(VENV)/.hub: $(UV) pyproject.toml requirements.lock
+	$(INSTALL) ".[all,hub]"
+	@touch $@ $(VENV)/.demo
+
+hub: $(VENV)/.hub
+	$(BIN)/python -m helio_burst.cluster.hub $(PORT)
 
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
