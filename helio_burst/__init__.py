@@ -8,8 +8,17 @@ from typing import Any
 __version__ = "0.1.0"
 
 # Each public name and the module it comes from; imported on first use, so that `import helio_burst` is quick.
-_NAMES: dict[str, str] = {}
-_MODULES = ("errors", "plot", "readers", "science", "season", "storage", "timespan")
+_NAMES: dict[str, str] = {
+    "attach": "burst",
+    "map_files": "burst",
+    "map_partitions": "burst",
+    "open_catalog": "catalog",
+    "open_cluster": "cluster",
+    "open_registry": "catalog",
+    "partitions": "burst",
+    "record": "sweep",
+}
+_MODULES = ("demo", "errors", "plot", "readers", "science", "season", "storage", "timespan")
 
 __all__ = [*_NAMES, *_MODULES]
 

@@ -148,11 +148,12 @@ def _join(stacks: list[Any], files: pa.Table, dim: str) -> xr.Dataset:
         if part.sizes.get(dim)
     ]
     try:
-        return xr.concat(
+        joined: xr.Dataset = xr.concat(
             parts, dim=dim, data_vars="minimal", coords="minimal", compat="override", join="exact"
         )
     except ValueError as error:
         raise InputError(f"The results cannot be joined along {dim!r}: {error}") from error
+    return joined
 
 
 def _with_file_coordinates(

@@ -172,14 +172,14 @@ class Mean(Sum):
 class Minimum(_Elementwise):
     """The least of all results, element by element; NaN is left out."""
 
-    def _merge(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    def _merge(self, one: Any, other: Any) -> Any:
         return np.fmin(one, other)
 
 
 class Maximum(_Elementwise):
     """The greatest of all results, element by element; NaN is left out."""
 
-    def _merge(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    def _merge(self, one: Any, other: Any) -> Any:
         return np.fmax(one, other)
 
 

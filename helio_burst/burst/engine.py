@@ -24,7 +24,7 @@ from helio_burst.burst.results import Results
 from helio_burst.burst.shard import build
 from helio_burst.burst.sizing import Sizer
 from helio_burst.burst.values import Packed
-from helio_burst.burst.worker import Batch, Report, run_batch
+from helio_burst.burst.worker import BEGUN, Batch, Report, run_batch
 from helio_burst.cluster.prices import hourly_price
 from helio_burst.errors import BurstError, TransientStorageError
 
@@ -110,8 +110,8 @@ class Engine:
         self._limits = limits
         self._sizer = Sizer(items)
         self._todo: deque[_Span] = deque([_Span(0, len(items))] if len(items) else [])
-        self._flying: dict[str, tuple[_Span, Future]] = {}
-        self._arrived: queue.Queue[Future] = queue.Queue()
+        self._flying: dict[Any, tuple[_Span, Future[Any]]] = {}
+        self._arrived: queue.Queue[Future[Any]] = queue.Queue()
         self._number = 0
         self._failed_now = 0
         self._threads = 0
@@ -152,6 +152,7 @@ class Engine:
             self._look_at_clock()
             self._client.cancel([future for _, future in self._flying.values()])
             job.release()
+            self._client.set_metadata([BEGUN, self._run], {})
         return None
 
     def _goes_on(self) -> bool:
@@ -161,7 +162,7 @@ class Engine:
             self.stopped = self._limits.reached(self.progress, self._failed_now)
         return self.stopped is None
 
-    def _fill(self, job: Future) -> None:
+    def _fill(self, job: Future[Any]) -> None:
         """Put batches on the cluster until the window is full."""
         window = max(WINDOW_LEAST, WINDOW_PER_THREAD * self._threads)
         while self._todo and len(self._flying) < window:
@@ -174,9 +175,10 @@ class Engine:
                     span = replace(span, stop=stop)
             self._submit(job, span)
 
-    def _submit(self, job: Future, span: _Span) -> None:
+    def _submit(self, job: Future[Any], span: _Span) -> None:
         self._number += 1
         batch = Batch(
+            self._run,
             self._number,
             to_bytes(self._items.slice(span.start, span.stop - span.start)),
             self._ledger.shard_url(self._run, self._number) if self._ledger is not None else None,
@@ -191,10 +193,8 @@ class Engine:
         self._flying[future.key] = (span, future)
         future.add_done_callback(self._arrived.put)
 
-    def _take(self, future: Future) -> None:
-        span, _ = self._flying.pop(future.key, (None, None))
-        if span is None:
-            return
+    def _take(self, future: Future[Any]) -> None:
+        span, _ = self._flying.pop(future.key)
         try:
             report: Report = future.result()
         except KilledWorker:

@@ -193,7 +193,7 @@ def _is_users(thing: Any) -> bool:
 
 
 def _installed(thing: Any) -> str:
-    name = getattr(thing, "__module__", None) or getattr(thing, "__name__", "")
+    name = str(getattr(thing, "__module__", None) or getattr(thing, "__name__", ""))
     return f"installed {name}.{getattr(thing, '__qualname__', '')} {_version(name.partition('.')[0])}"
 
 

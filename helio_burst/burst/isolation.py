@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 60.0
 _POLL = 0.1
 _START_SECONDS = 120.0
+_MAIN = """
+import sys
+from multiprocessing.connection import Connection
+from helio_burst.burst.isolation import serve
+serve(Connection(int(sys.argv[1])))
+"""
 
 
 class _Child:
@@ -40,7 +46,7 @@ class _Child:
         self.pipe, theirs = multiprocessing.Pipe()
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "helio_burst.burst.isolation", str(theirs.fileno())],
+            [sys.executable, "-c", _MAIN, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -152,7 +158,7 @@ def _over_limit(child: _Child, began: float, deadline: float, memory_limit: int)
     return None
 
 
-def _serve(pipe: Connection) -> None:
+def serve(pipe: Connection) -> None:
     """Be the child: work on batches until the parent is gone or nothing came for a while."""
     from helio_burst.burst.items import from_bytes, rows
     from helio_burst.burst.worker import load_job, work
@@ -180,7 +186,3 @@ def _serve(pipe: Connection) -> None:
                 failure = failure_of(error, result.attempts)
                 pipe.send(("result", replace(result, value=None, failure=failure)))
         pipe.send(("end", None))
-
-
-if __name__ == "__main__":
-    _serve(Connection(int(sys.argv[1])))

@@ -61,11 +61,11 @@ class MergeTree:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._held: dict[int, Future] = {}
-        self._ready: list[Future] = []
+        self._held: dict[int, Future[Any]] = {}
+        self._ready: list[Future[Any]] = []
         self._failed: dict[int, int] = {}
 
-    def hold(self, number: int, future: Future) -> None:
+    def hold(self, number: int, future: Future[Any]) -> None:
         """Keep the future of a batch until its summary has come."""
         self._held[number] = future
 
@@ -74,7 +74,7 @@ class MergeTree:
         self._ready.append(self._held.pop(number))
         self._failed[number] = failed
 
-    def result(self, blob: Future) -> Any:
+    def result(self, blob: Future[Any]) -> Any:
         """Return the state of all.
 
         Raises

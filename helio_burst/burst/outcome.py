@@ -84,7 +84,8 @@ class Outcome:
     def failures(self) -> pd.DataFrame:
         """The files without a result: datakey, error, message, traceback, attempts, worker."""
         failed = self._rows().filter(pl.col("ok").not_())
-        return failed.select(failure_rows.COLUMNS).to_pandas()
+        frame: pd.DataFrame = failed.select(failure_rows.COLUMNS).to_pandas()
+        return frame
 
     def failures_by_cause(self) -> pd.DataFrame:
         """Group the failures: error, message, count, one example of each."""

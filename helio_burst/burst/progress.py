@@ -220,4 +220,4 @@ def _in_notebook() -> bool:
         from IPython import get_ipython
     except ImportError:
         return False
-    return type(get_ipython()).__name__ == "ZMQInteractiveShell"  # type: ignore[no-untyped-call]
+    return type(get_ipython()).__name__ == "ZMQInteractiveShell"

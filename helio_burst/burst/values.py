@@ -76,7 +76,7 @@ def pack(values: Sequence[Any]) -> tuple[Packed, dict[int, str]]:
             except (TypeError, ValueError) as error:
                 refused[position] = str(error)
                 continue
-        for name, scalar in flat.items():
+        for name, scalar in (flat or {}).items():
             column = scalars.get(name)
             if column is None:
                 column = scalars[name] = [None] * len(values)
@@ -204,17 +204,16 @@ def structure(dataset: xr.Dataset) -> tuple[Any, ...]:
         (str(name), tuple(map(str, v.dims)), v.shape, v.dtype.str) for name, v in dataset.variables.items()
     )
     indexes = sorted(
-        (str(name), hashlib.sha256(np.ascontiguousarray(_bytes_of(dataset[name]))).hexdigest())
-        for name in dataset.xindexes
+        (str(name), hashlib.sha256(_bytes_of(dataset[name])).hexdigest()) for name in dataset.xindexes
     )
     return tuple(variables), tuple(indexes)
 
 
-def _bytes_of(coordinate: xr.DataArray) -> np.ndarray:
+def _bytes_of(coordinate: xr.DataArray) -> bytes:
     values = coordinate.to_numpy()
     if values.dtype != object:
-        return values
-    return np.frombuffer("\0".join(map(str, values.ravel())).encode(), "u1")
+        return values.tobytes()
+    return "\0".join(map(str, values.ravel())).encode()
 
 
 def _stack(datasets: Mapping[int, xr.Dataset]) -> list[xr.Dataset]:

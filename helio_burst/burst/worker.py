@@ -36,6 +36,8 @@ class Batch:
 
     Attributes
     ----------
+    run, number : str, int
+        The run and the batch's number in it.
     items : bytes
         The rows, as `helio_burst.burst.items.to_bytes` writes them.
     shard : str, optional
@@ -46,6 +48,7 @@ class Batch:
         After this long the batch stops and hands the rest back.
     """
 
+    run: str
     number: int
     items: bytes
     shard: str | None = None
@@ -83,9 +86,10 @@ class Result:
 def run_batch(blob: bytes, batch: Batch) -> Report:
     """Do the items of a batch and write, or return, their shard."""
     started = time.perf_counter()
+    isolate = batch.isolate or _was_begun_before(batch)
     job = load_job(blob)
     table = from_bytes(batch.items)
-    if batch.isolate or job.time_limit is not None:
+    if isolate or job.time_limit is not None:
         results = isolation.run(blob, job, batch.items, len(table), _memory_limit())
     else:
         results = work(job, rows(table))
@@ -108,6 +112,32 @@ def run_batch(blob: bytes, batch: Batch) -> Report:
         ledger.write_shard(batch.shard, shard, job.storage)
     report.seconds = time.perf_counter() - started
     return report
+
+
+#: Where the scheduler's metadata has the batches that were begun: (key, run, number).
+BEGUN = "helio-burst-begun"
+# A nanny only restarts a worker that it has seen running, which takes it a moment after the first task came.
+_NANNY_SECONDS = 0.3
+
+
+def _was_begun_before(batch: Batch) -> bool:
+    """Say whether another worker has begun this batch, and so may have died over it."""
+    try:
+        worker = distributed.get_worker()
+    except ValueError:
+        return False
+    _wait_for_nanny()
+    keys = [BEGUN, batch.run, batch.number]
+    scheduler = worker.scheduler
+    begun = distributed.utils.sync(worker.loop, scheduler.get_metadata, keys=keys, default=False)
+    if not begun:
+        distributed.utils.sync(worker.loop, scheduler.set_metadata, keys=keys, value=True)
+    return bool(begun)
+
+
+@functools.cache
+def _wait_for_nanny() -> None:
+    time.sleep(_NANNY_SECONDS)
 
 
 @functools.lru_cache(maxsize=4)

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
 from distributed import Client
+from distributed.comm.core import CommClosedError
+from distributed.scheduler import KilledWorker, NoValidWorkerError
 
-from helio_burst.cluster import ending
+from helio_burst.cluster import cost, ending, view
+from helio_burst.cluster.deadline import within
+from helio_burst.cluster.logs import save_logs
 from helio_burst.cluster.request import check_workers
 from helio_burst.cluster.targets import Target
-from helio_burst.errors import ClusterError, InputError
+from helio_burst.errors import BurstError, ClusterError, InputError
 
 logger = logging.getLogger("helio_burst.cluster")
 
 CLOSE_CLIENT_SECONDS = 5.0
 CLOSE_CLUSTER_SECONDS = 20.0
+# Errors that a scheduler's or a worker's log explains; a mistake in a notebook is not among them.
+WORTH_THE_LOGS = (BurstError, ClusterError, KilledWorker, NoValidWorkerError, CommClosedError, TimeoutError)
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,12 @@ class Cluster:
         The link to Dask's dashboard.
     notes : list of str
         What differs from what was asked for, in words.
+    detached : bool
+        Whether the cluster goes on when it is closed here.
+    opened : datetime
+        Since when it is open here, UTC.
+    counts_use : bool
+        Whether the scheduler counts what the workers have used.
     """
 
     def __init__(
@@ -59,16 +73,19 @@ class Cluster:
         bounds: tuple[int, int] | None = None,
         dashboard: str | None = None,
         notes: Sequence[str] = (),
-        leave: bool = False,
+        detached: bool = False,
     ) -> None:
         self.client = client
         self.target = target
         self.bounds = bounds
         self.dashboard = dashboard
         self.notes = list(notes)
+        self.detached = detached
+        self.opened = datetime.now(UTC)
+        self.counts_use = False
         self.name = str(getattr(dask_cluster, "name", None) or target.address or target.kind)
         self._dask_cluster = dask_cluster
-        self._leave = leave
+        self._after: list[Callable[[], object]] = []
         self._closed = False
         self._closing = threading.Lock()
         ending.add(self)
@@ -82,6 +99,24 @@ class Cluster:
         """Ask the scheduler what the cluster has now."""
         info = self.client.scheduler_info(n_workers=0)
         return Size(info["n_workers"], info["total_threads"], info["total_memory"])
+
+    def age(self) -> float:
+        """Return how long the cluster has been open here, in seconds."""
+        return (datetime.now(UTC) - self.opened).total_seconds()
+
+    def count_use(self) -> None:
+        """Have the scheduler count what the workers use, for `use`."""
+        cost.begin_to_count(self.client)
+        self.counts_use = True
+
+    def use(self) -> cost.Use:
+        """Return core hours and memory hours so far, which know what they cost."""
+        return cost.use(self.client)
+
+    @property
+    def scalable(self) -> bool:
+        """Whether `scale` works: not for a scheduler that somebody else runs."""
+        return self._dask_cluster is not None
 
     def scale(self, workers: int | tuple[int, int]) -> None:
         """Set a fixed number of workers, or the bounds between which it follows the work."""
@@ -100,23 +135,25 @@ class Cluster:
             if self._closed:
                 return
             self._closed = True
-        try:
-            within(CLOSE_CLIENT_SECONDS, self._close_client, f"the client of {self.name}")
-        finally:
-            try:
-                if self._dask_cluster is not None:
-                    within(CLOSE_CLUSTER_SECONDS, self._close_cluster, f"cluster {self.name}")
-            finally:
-                ending.remove(self)
+        # Client first: with the cluster gone, it would try to connect again for ever. A second Ctrl-C
+        # interrupts one step, and the next ones are done all the same.
+        with contextlib.ExitStack() as stack:
+            stack.callback(ending.remove, self)
+            for action in self._after:
+                stack.callback(_close_within, CLOSE_CLUSTER_SECONDS, action, f"the servers of {self.name}")
+            if self._dask_cluster is not None:
+                close = self._dask_cluster.close
+                stack.callback(_close_within, CLOSE_CLUSTER_SECONDS, close, f"cluster {self.name}")
+            stack.callback(
+                _close_within, CLOSE_CLIENT_SECONDS, self._close_client, f"the client of {self.name}"
+            )
+
+    def finally_(self, action: Callable[[], object]) -> None:
+        """Have something done after the cluster has been closed, as to stop its gateway."""
+        self._after.append(action)
 
     def _close_client(self) -> None:
         self.client.close(timeout=CLOSE_CLIENT_SECONDS)  # type: ignore[no-untyped-call]
-
-    def _close_cluster(self) -> None:
-        if self._leave:
-            self._dask_cluster.close(shutdown=False)
-        else:
-            self._dask_cluster.close()
 
     def __enter__(self) -> Client:
         if self._closed:
@@ -126,31 +163,28 @@ class Cluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, WORTH_THE_LOGS):
+            self._save_logs(error)
         self.close()
+
+    def _save_logs(self, error: BaseException) -> None:
+        """Save what the cluster can tell of an error, and say where."""
+        try:
+            error.add_note(f"The logs of cluster {self.name} are in {save_logs(self.client, self.name)}")
+        except Exception as reason:  # the error itself matters more than its logs
+            logger.warning("The logs of %s could not be saved: %s", self.name, reason)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return view.mimebundle(self)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
         return f"<Cluster {self.name!r} ({self.target.kind}), {state}>"
 
 
-def within(seconds: float, action: Callable[[], object], what: str) -> None:
-    """Run an action for so long at most; one that is late or fails is logged, and the caller goes on.
-
-    It runs in a thread of its own, since neither a broken network nor a dead event loop may keep an
-    interpreter from ending.
-    """
-    failure: list[Exception] = []
-
-    def run() -> None:
-        try:
-            action()
-        except Exception as error:  # any failure to close is told below and must not stop the rest
-            failure.append(error)
-
-    thread = threading.Thread(target=run, daemon=True, name=f"close {what}")
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        logger.warning("Closing %s took more than %g s; going on without.", what, seconds)
-    elif failure:
-        logger.warning("Closing %s failed: %s: %s", what, type(failure[0]).__name__, failure[0])
+def _close_within(seconds: float, action: Callable[[], object], what: str) -> None:
+    """Close something; a failure is logged and must not keep the rest from being closed."""
+    try:
+        within(seconds, action)
+    except Exception as error:
+        logger.warning("Closing %s failed: %s: %s", what, type(error).__name__, error)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
 from dask.utils import parse_bytes
 
 from helio_burst.errors import InputError
@@ -109,13 +109,23 @@ def _environment(environment: Mapping[str, object] | None) -> dict[str, str]:
     return {name: str(value) for name, value in environment.items()}
 
 
+_UNITS = {"": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "hour": 3600.0, "d": 86400.0, "day": 86400.0}
+
+
 def seconds(name: str, value: float | str) -> float:
-    """Return the seconds of a duration such as ``"30 min"`` or a number of seconds."""
+    """Return the seconds of a duration such as ``"30 min"`` or a number of seconds.
+
+    Examples
+    --------
+    >>> seconds("idle", "30 min"), seconds("idle", "1.5 hours"), seconds("idle", 20)
+    (1800.0, 5400.0, 20.0)
+    """
     accepted = "Give seconds, or a number and a unit, as '90 s', '30 min' or '2 h'."
-    try:
-        duration = float(value) if isinstance(value, (int, float)) else pd.Timedelta(value).total_seconds()
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{name}={value!r} is no duration. {accepted}") from error
-    if not 0.001 <= duration < float("inf"):  # pandas takes a text without a unit for nanoseconds
-        raise InputError(f"{name}={value!r} is {duration:g} seconds, which is no use here. {accepted}")
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([a-z]*)\s*", str(value))
+    unit = _UNITS.get(match[2].removesuffix("s")) if match else None
+    if match is None or unit is None or isinstance(value, bool):
+        raise InputError(f"{name}={value!r} is no duration. {accepted}")
+    duration = float(match[1]) * unit
+    if not duration:
+        raise InputError(f"{name}={value!r} is no time at all. {accepted}")
     return duration

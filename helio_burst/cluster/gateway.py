@@ -1,0 +1,306 @@
+"""A cluster of a Dask gateway: on a hub, from a laptop, or from the gateway on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from helio_burst.cluster import preflight
+from helio_burst.cluster.deadline import within
+from helio_burst.cluster.handle import Cluster
+from helio_burst.cluster.request import Request
+from helio_burst.cluster.targets import Target
+from helio_burst.errors import ClusterError, InputError, nearest
+
+if TYPE_CHECKING:
+    from dask_gateway import Gateway
+    from dask_gateway.auth import GatewayAuth
+    from dask_gateway.client import ClusterReport
+    from dask_gateway.options import Options
+
+logger = logging.getLogger("helio_burst.cluster")
+
+CALL_SECONDS = 30.0
+# What the arguments of `open_cluster` are called by gateways; the first that is offered is taken.
+OPTION_NAMES = {
+    "cores": ("worker_cores", "cores", "worker_cpu"),
+    "memory": ("worker_memory", "memory"),
+    "environment": ("environment",),
+    "image": ("image",),
+    "idle": ("idle_minutes",),
+    "detached": ("detached",),
+}
+T = TypeVar("T")
+
+
+def start_gateway(
+    request: Request,
+    target: Target,
+    *,
+    token: str | None = None,
+    auth: GatewayAuth | None = None,
+    proxy_address: str | None = None,
+    name: str | None = None,
+) -> Cluster:
+    """Have a gateway start a cluster, or connect to a running one by its name.
+
+    Raises
+    ------
+    ClusterError, InputError
+        Each step has its own deadline and its own message: address, token, options, proxy, start.
+    """
+    gateway = connect_gateway(target, token=token, auth=auth, proxy_address=proxy_address)
+    try:
+        if name is not None:
+            preflight.check_proxy_port(gateway.proxy_address)
+            report = ask(gateway, f"show cluster {name}", lambda: gateway.get_cluster(name))
+            return _connect(gateway, report, request, target, ours=False)
+        options = cluster_options(gateway, request)
+        preflight.check_proxy_port(gateway.proxy_address)
+        name = ask(gateway, "start a cluster", lambda: gateway.submit(**options))
+        try:
+            report = _wait_for_scheduler(gateway, name, request)
+            return _connect(gateway, report, request, target, ours=True)
+        except BaseException:
+            with contextlib.suppress(Exception):  # the first error is the one to be told
+                within(CALL_SECONDS, lambda: gateway.stop_cluster(name))
+            raise
+    finally:
+        gateway.close()
+
+
+def connect_gateway(
+    target: Target,
+    *,
+    token: str | None = None,
+    auth: GatewayAuth | None = None,
+    proxy_address: str | None = None,
+) -> Gateway:
+    """Return Dask's object for a gateway that answers; nothing is asked of it yet."""
+    try:
+        from dask_gateway import Gateway
+    except ImportError as error:
+        raise ClusterError("dask-gateway is not installed: pip install 'helio-burst[gateway]'") from error
+    assert target.address is not None
+    preflight.check_gateway_address(target.address)
+    with _only_if_configured(target.address):
+        return Gateway(
+            target.address, proxy_address=proxy_address, auth=auth or _authentication(target.address, token)
+        )
+
+
+def _authentication(address: str, token: str | None) -> GatewayAuth | None:
+    """Choose how to say who one is; None leaves it to Dask's configuration."""
+    import dask
+    from dask_gateway.auth import JupyterHubAuth
+
+    on_hub = address.endswith(preflight.SERVICE_PATH)
+    configured = dask.config.get("gateway.auth.type", "basic") != "basic"
+    if token is None and (configured or not on_hub):
+        return None
+    token = token or os.environ.get("JUPYTERHUB_API_TOKEN")
+    if not token:
+        raise ClusterError(
+            f"The gateway at {address} belongs to a JupyterHub and needs a token. Make one on the hub's page "
+            "/hub/token, and give it as open_cluster(..., token=...) or set JUPYTERHUB_API_TOKEN."
+        )
+    return JupyterHubAuth(api_token=token)
+
+
+@contextlib.contextmanager
+def _only_if_configured(address: str) -> Any:
+    """Keep the proxy and the public address of the configured gateway from being taken for another's."""
+    import dask
+
+    from helio_burst.cluster.targets import configured_gateway
+
+    if address == configured_gateway():
+        yield
+    else:
+        with dask.config.set({"gateway.proxy-address": None, "gateway.public-address": None}):
+            yield
+
+
+def cluster_options(gateway: Gateway, request: Request) -> dict[str, Any]:
+    """Return the gateway's options for a request.
+
+    Raises
+    ------
+    InputError
+        If the gateway does not offer what is asked for; the message lists what it does.
+    """
+    offered = ask(gateway, "tell its options", gateway.cluster_options)
+    wanted: dict[str, Any] = {}
+    for argument, value in _asked_for(request).items():
+        names = [name for name in OPTION_NAMES[argument] if name in offered]
+        if not names:
+            raise InputError(
+                f"The gateway at {gateway.address} lets nobody choose {argument}={value!r}. "
+                f"It offers: {describe(offered)}."
+            )
+        wanted[names[0]] = value
+    for name, value in request.options.items():
+        if name not in offered:
+            raise InputError(
+                f"The gateway at {gateway.address} has no option {name!r}. {nearest(name, offered)} "
+                f"It offers: {describe(offered)}."
+            )
+        wanted[name] = value
+    for name, value in wanted.items():
+        try:
+            offered[name] = value
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"The gateway at {gateway.address} refuses {name}={value!r}: {error}. "
+                f"It offers: {describe(offered)}."
+            ) from error
+    return dict(offered)
+
+
+def _asked_for(request: Request) -> dict[str, Any]:
+    """Return what a request sets, in the units that gateways use: GiB and minutes."""
+    asked: dict[str, Any] = {}
+    if request.cores is not None:
+        asked["cores"] = request.cores
+    if request.memory is not None:
+        asked["memory"] = request.memory / 2**30
+    if request.environment:
+        asked["environment"] = dict(request.environment)
+    if request.image is not None:
+        asked["image"] = request.image
+    if request.idle is not None:
+        asked["idle"] = request.idle / 60
+    if request.detached:
+        asked["detached"] = True
+    return asked
+
+
+def describe(offered: Options) -> str:
+    """List a gateway's options with their bounds, for an error message."""
+    words = []
+    for name, field in offered._fields.items():
+        low, high = getattr(field, "min", None), getattr(field, "max", None)
+        choices = getattr(field, "options", None)
+        if low is not None or high is not None:
+            words.append(f"{name} ({'' if low is None else low} to {'' if high is None else high})")
+        elif choices:
+            words.append(f"{name} (one of {', '.join(choices)})")
+        else:
+            words.append(name)
+    return ", ".join(words) or "no options at all"
+
+
+def ask(gateway: Gateway, what: str, action: Callable[[], T]) -> T:
+    """Ask the gateway for something, and say in plain words why it refused."""
+    from aiohttp import ClientError, ClientResponseError
+    from dask_gateway import GatewayClusterError, GatewayServerError
+
+    failed = f"The gateway at {gateway.address} did not {what}"
+    try:
+        return within(CALL_SECONDS, action)
+    except TimeoutError as error:
+        raise ClusterError(f"{failed}: {error}.") from error
+    except ClientResponseError as error:
+        raise ClusterError(f"{failed}: {_refusal(gateway, error.status, error.message)}") from error
+    except GatewayServerError as error:
+        if "Permission failure" in str(error):  # what the gateway says when the hub does not know the token
+            raise ClusterError(
+                f"{failed}: the hub does not accept the token; it is wrong, expired or revoked. Make a new "
+                "one on the hub's page /hub/token, and give it as token=... or set JUPYTERHUB_API_TOKEN."
+            ) from error
+        raise ClusterError(f"{failed}: {error}") from error
+    except (ValueError, GatewayClusterError, ClientError) as error:
+        raise ClusterError(f"{failed}: {error}") from error
+
+
+def _refusal(gateway: Gateway, status: int, message: str) -> str:
+    hub = type(gateway.auth).__name__ == "JupyterHubAuth"
+    if status == 401 and hub:
+        return (
+            "the token is valid on the hub but lacks the scope access:services!service=dask-gateway. Ask who "
+            "runs the hub to give it to the roles 'user' and 'server', then make a new token."
+        )
+    if status == 401:
+        return "user name or password are wrong (DASK_GATEWAY__AUTH__TYPE and its kwargs)."
+    if status == 403:
+        return f"{message}: it belongs to somebody else."
+    return f"HTTP {status}, {message}"
+
+
+def _wait_for_scheduler(gateway: Gateway, name: str, request: Request) -> ClusterReport:
+    """Wait until the scheduler of a new cluster runs; return the gateway's report on it."""
+    begin = time.monotonic()
+    status = "PENDING"
+    while True:
+        left = request.start_timeout - (time.monotonic() - begin)
+        with contextlib.suppress(TimeoutError):
+            report = within(max(left, 0.1), lambda: gateway.get_cluster(name, wait=True))
+            status = report.status.name
+        if status == "RUNNING":
+            return report
+        if status in ("FAILED", "STOPPED", "STOPPING"):
+            raise ClusterError(
+                f"Cluster {name} of the gateway at {gateway.address} did not start: {status}. "
+                f"{_start_hint(request)}"
+            )
+        if time.monotonic() - begin > request.start_timeout:
+            raise ClusterError(
+                f"Cluster {name} of the gateway at {gateway.address} has no scheduler after "
+                f"{request.start_timeout:g} s: {status}. {_start_hint(request)}"
+            )
+        time.sleep(0.05)
+
+
+def _start_hint(request: Request) -> str:
+    image = f" Can the image {request.image!r} be pulled?" if request.image else ""
+    return (
+        f"Either its environment has no dask and helio_burst, or there is no room for it.{image} "
+        "Who runs the gateway finds the reason in its log (kubectl get events, kubectl logs); "
+        "start_timeout= lets you wait longer."
+    )
+
+
+def _connect(
+    gateway: Gateway, report: ClusterReport, request: Request, target: Target, *, ours: bool
+) -> Cluster:
+    name = report.name
+    if report.status.name != "RUNNING" or report.security is None:
+        raise ClusterError(f"Cluster {name} is {report.status.name}; list_clusters() shows the running ones.")
+    context = report.security.get_connection_args("client")["ssl_context"]
+    preflight.check_proxy_route(gateway.proxy_address, name, context)
+    dask_cluster = gateway.connect(name, shutdown_on_close=ours and not request.detached)
+    # The gateway object that is closed with the cluster is a second one, made by connect.
+    notes: list[str] = []
+    bounds = (request.workers or (1, 50)) if ours else None
+    try:
+        if bounds:
+            notes = _scale(dask_cluster, bounds)
+        client = dask_cluster.get_client()
+    except BaseException:
+        dask_cluster.close(shutdown=ours)
+        raise
+    return Cluster(
+        client=client,
+        dask_cluster=dask_cluster,
+        target=target,
+        bounds=bounds,
+        dashboard=report.dashboard_link,
+        notes=notes,
+        detached=not ours or request.detached,
+    )
+
+
+def _scale(dask_cluster: Any, bounds: tuple[int, int]) -> list[str]:
+    """Ask for workers, and return what the gateway says of a limit."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if bounds[0] == bounds[1]:
+            dask_cluster.scale(bounds[0])
+        else:
+            dask_cluster.adapt(minimum=bounds[0], maximum=bounds[1])
+    return [str(warning.message) for warning in caught if "limit" in str(warning.message)]

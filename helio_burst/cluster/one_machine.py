@@ -1,0 +1,157 @@
+"""The platform's servers as child processes of this one, on free loopback ports."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from helio_burst.errors import ClusterError
+
+STOP_SECONDS = 30.0
+
+
+def platform_files() -> Path:
+    """Return the folder of configuration files that the Helm chart mounts: in a wheel, or in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "platform", package.parent / "helm" / "helio-daskhub" / "files"):
+        if (folder / "one-machine" / "gateway.py").is_file():
+            return folder
+    raise ClusterError("The platform's configuration files are not installed; reinstall helio-burst.")
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A server in a child process that ends with this one; a context manager.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in messages.
+    module, arguments : str, sequence of str
+        What ``python -m`` runs.
+    environment : mapping
+        Variables beside those of this process.
+    health : str
+        The URL that answers when the server is ready.
+    """
+
+    def __init__(
+        self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], health: str
+    ) -> None:
+        self.name = name
+        self._health = health
+        self._command = [sys.executable, "-m", "helio_burst.cluster.child", module, *arguments]
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+        self._environment = {**os.environ, "PATH": path, **environment}
+        self._folder = tempfile.TemporaryDirectory(prefix="helio-burst-")
+        self.folder = Path(self._folder.name)
+        self.log = self.folder / "log.txt"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, seconds: float = 60.0) -> None:
+        """Start the server and wait until it answers."""
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in a terminal is for us; we end it in good order
+            )
+        try:
+            self._wait(time.monotonic() + seconds)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait(self, deadline: float) -> None:
+        assert self._process is not None
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback needs no proxy
+        while True:
+            try:
+                with opener.open(self._health, timeout=5):
+                    return
+            except (urllib.error.URLError, OSError) as error:
+                if self._process.poll() is not None:
+                    raise ClusterError(f"The {self.name} ended at once:\n{self.log_tail()}") from error
+                if time.monotonic() > deadline:
+                    raise ClusterError(f"The {self.name} did not start:\n{self.log_tail()}") from error
+                time.sleep(0.1)
+
+    def log_tail(self, lines: int = 20) -> str:
+        """Return the last lines that the server wrote."""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+    def stop(self) -> None:
+        """End the server and what it has started; the log goes with it."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class LocalGateway(Server):
+    """A real Dask gateway on this machine, with a random password; no Kubernetes.
+
+    Attributes
+    ----------
+    address : str
+        The URL for ``open_cluster`` and ``dask_gateway.Gateway``.
+    user, password : str
+        What basic authentication asks for.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        public = f"127.0.0.1:{free_port()}"
+        self.address = f"http://{public}"
+        self.user = "me"
+        self.password = secrets.token_urlsafe(16)
+        files = platform_files()
+        super().__init__(
+            "gateway",
+            "dask_gateway_server",
+            ["--config", str(files / "one-machine" / "gateway.py")],
+            {
+                "HELIO_BURST_PLATFORM_FILES": str(files),
+                "HELIO_BURST_GATEWAY_API_ADDRESS": f"127.0.0.1:{free_port()}",
+                "HELIO_BURST_GATEWAY_ADDRESS": public,
+                "HELIO_BURST_GATEWAY_PASSWORD": self.password,
+                **(environment or {}),
+            },
+            f"{self.address}/api/health",
+        )
+        # A hub's token in the environment of a user's server is not for this gateway.
+        self._environment.pop("JUPYTERHUB_API_TOKEN", None)

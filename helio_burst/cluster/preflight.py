@@ -1,0 +1,183 @@
+"""What is checked before a job starts, each with its own deadline and its own message."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit
+
+from distributed import Client
+
+from helio_burst import storage
+from helio_burst.cluster.deadline import within
+from helio_burst.errors import ClusterError, StorageError
+
+HTTP_SECONDS = 10.0
+TCP_SECONDS = 5.0
+SERVICE_PATH = "/services/dask-gateway"
+
+
+def check_gateway_address(address: str, seconds: float = HTTP_SECONDS) -> str:
+    """Return the version of the gateway at an address.
+
+    Raises
+    ------
+    ClusterError
+        If nothing answers, or something that is no gateway; the message says which, and what to try.
+    """
+    try:
+        answer = within(seconds, lambda: _json_answer(f"{address}/api/version", seconds))
+    except urllib.error.HTTPError as error:
+        raise _not_a_gateway(address, f"it answers HTTP {error.code}", seconds) from error
+    except (TimeoutError, OSError) as error:
+        raise ClusterError(f"No gateway at {address}: {_network_reason(address, error, seconds)}") from error
+    except ValueError as error:
+        raise _not_a_gateway(address, "it answers something else", seconds) from error
+    if not isinstance(answer, dict) or "version" not in answer:
+        raise _not_a_gateway(address, "it answers something else", seconds)
+    return str(answer["version"])
+
+
+def check_proxy_port(proxy: str, seconds: float = TCP_SECONDS) -> None:
+    """Check that something listens where the gateway's proxy passes connections on to schedulers.
+
+    Parameters
+    ----------
+    proxy : str
+        As ``gateway://host:port``.
+
+    Raises
+    ------
+    ClusterError
+        If nothing does; without this check, Dask would be silent for a minute.
+    """
+    parts = urlsplit(proxy)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 0), timeout=seconds).close()
+    except OSError as error:
+        raise ClusterError(
+            f"The gateway answers, but not its proxy for schedulers at {parts.netloc}: "
+            f"{_network_reason(proxy, error, seconds)} Ask who runs the gateway for the proxy's address, and "
+            "give it as open_cluster(..., proxy_address='host:port') or set DASK_GATEWAY__PROXY_ADDRESS."
+        ) from error
+
+
+def check_proxy_route(proxy: str, name: str, context: ssl.SSLContext, seconds: float = 15.0) -> None:
+    """Check that the proxy leads to the scheduler of a cluster, by its certificate.
+
+    Raises
+    ------
+    ClusterError
+        If another server answers there, or none.
+    """
+    parts = urlsplit(proxy)
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with (
+                socket.create_connection(
+                    (parts.hostname or "", parts.port or 0), timeout=TCP_SECONDS
+                ) as plain,
+                context.wrap_socket(plain, server_hostname=f"daskgateway-{name}"),
+            ):
+                return
+        except OSError as error:  # the proxy may learn of a new cluster a moment later than we do
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    f"The gateway started cluster {name}, but {parts.netloc} does not lead to its scheduler "
+                    f"({error}). That is the address of some other server: give the proxy's own as "
+                    "open_cluster(..., proxy_address='host:port') or set DASK_GATEWAY__PROXY_ADDRESS."
+                ) from error
+            time.sleep(0.2)
+
+
+def check_read(client: Client, url: str, seconds: float = 60.0) -> int:
+    """Read one file on a worker, as the job will, so that credentials and region are known to do.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        A client of the cluster.
+    url : str
+        One file of the job.
+    seconds : float, optional
+        The deadline.
+
+    Returns
+    -------
+    int
+        The bytes of the file.
+
+    Raises
+    ------
+    StorageError
+        As the worker saw it; the message names the worker.
+    ClusterError
+        If no worker has read it before the deadline.
+    """
+
+    def read_on_worker(url: str) -> tuple[str, int]:
+        from distributed import get_worker
+
+        return get_worker().address, len(storage.read(url))
+
+    future = client.submit(read_on_worker, url, pure=False)
+    try:
+        _, size = future.result(timeout=seconds)
+    except TimeoutError as error:
+        raise ClusterError(f"No worker has read {url} within {seconds:g} s.") from error
+    except StorageError as error:
+        error.add_note(
+            "A worker said so, not this machine: credentials, region and endpoint must be right "
+            "there.  open_cluster(environment={...}) sets variables on the workers."
+        )
+        raise
+    finally:
+        future.release()  # type: ignore[no-untyped-call]
+    return int(size)
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """Return the innermost cause of an error; Dask's outer ones say "Error during deserialization" only."""
+    seen = {id(error)}
+    while True:
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if cause is None or id(cause) in seen:
+            return error
+        seen.add(id(cause))
+        error = cause
+
+
+def _json_answer(url: str, seconds: float) -> Any:
+    with urllib.request.urlopen(url, timeout=seconds) as answer:
+        return json.loads(answer.read())
+
+
+def _not_a_gateway(address: str, found: str, seconds: float) -> ClusterError:
+    """Say that something else answers; a hub's own address is the usual mistake."""
+    hint = "The address of a gateway on a hub ends with /services/dask-gateway."
+    try:
+        if "version" in within(seconds, lambda: _json_answer(f"{address}/hub/api", seconds)):
+            hint = f"A JupyterHub is there; its gateway is {address}{SERVICE_PATH}, if it has one."
+    except (OSError, ValueError, TypeError):
+        pass
+    return ClusterError(f"There is no Dask gateway at {address}: {found} at /api/version. {hint}")
+
+
+def _network_reason(address: str, error: BaseException, seconds: float) -> str:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    host = urlsplit(address).netloc
+    if isinstance(reason, TimeoutError):
+        return f"no answer within {seconds:g} s. A firewall may drop the connection; is a VPN needed?"
+    if isinstance(reason, socket.gaierror):
+        return f"there is no host {host!r}. Check the spelling, and the network."
+    if isinstance(reason, ConnectionRefusedError):
+        return f"nothing listens at {host}. Is the port right, and the server up?"
+    if isinstance(reason, ssl.SSLError):
+        return f"its TLS certificate is not trusted ({reason}). Is it https, and SSL_CERT_FILE right?"
+    return f"{reason}."

@@ -1,0 +1,66 @@
+"""Configuration of a JupyterHub on one machine; helio_burst.cluster.hub starts it.
+
+What the Helm chart sets by its values stands here: addresses, the gateway as a service of the hub, how
+servers of users are started. The rest is `hub/clusters.py`, the file that the chart mounts. The addresses and
+passwords come from the environment. `c` is the configuration so far.
+"""
+# ruff: noqa: F821
+
+import os
+import sys
+from pathlib import Path
+
+environ = os.environ
+address = environ["HELIO_BURST_HUB_ADDRESS"]
+gateway = environ["HELIO_BURST_GATEWAY_ADDRESS"]
+files = environ["HELIO_BURST_PLATFORM_FILES"]
+
+c.JupyterHub.bind_url = address
+c.JupyterHub.hub_bind_url = environ["HELIO_BURST_HUB_API_ADDRESS"]
+c.JupyterHub.db_url = "sqlite:///hub.sqlite"
+c.ConfigurableHTTPProxy.api_url = environ["HELIO_BURST_PROXY_API_ADDRESS"]
+
+# One password for all, and users by name only: for this machine's loopback interface and nothing else.
+c.JupyterHub.authenticator_class = "shared-password"
+c.SharedPasswordAuthenticator.user_password = environ["HELIO_BURST_HUB_PASSWORD"]
+c.Authenticator.allowed_users = set(environ["HELIO_BURST_HUB_USERS"].split(","))
+
+c.JupyterHub.spawner_class = "simple"
+c.SimpleLocalProcessSpawner.home_dir_template = environ["HELIO_BURST_HUB_HOMES"] + "/{username}"
+c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
+c.Spawner.args = ["--allow-root"] if os.getuid() == 0 else []
+c.Spawner.default_url = "/lab"
+c.Spawner.start_timeout = 120
+c.Spawner.http_timeout = 120
+c.Spawner.environment = {
+    "DASK_GATEWAY__ADDRESS": f"{address}/services/dask-gateway",
+    "DASK_GATEWAY__PROXY_ADDRESS": f"gateway://{gateway}",
+    "DASK_GATEWAY__PUBLIC_ADDRESS": "/services/dask-gateway/",
+    "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
+    "DASK_LABEXTENSION__FACTORY__MODULE": "dask_gateway",
+    "DASK_LABEXTENSION__FACTORY__CLASS": "GatewayCluster",
+    **{name: value for name, value in environ.items() if name.startswith(("AWS_", "HELIO_BURST_STORAGE_"))},
+}
+
+c.JupyterHub.services = [
+    {
+        "name": "dask-gateway",
+        "url": f"http://{gateway}",
+        "display": False,
+        "command": [
+            *(sys.executable, "-m", "helio_burst.cluster.child", "dask_gateway_server"),
+            *("--config", str(Path(files, "one-machine", "gateway.py"))),
+        ],
+        "environment": {
+            **{name: value for name, value in environ.items() if name != "CONFIGPROXY_AUTH_TOKEN"},
+            "HELIO_BURST_GATEWAY_PREFIX": "/services/dask-gateway",
+        },
+    },
+    {"name": "operator", "api_token": environ["HELIO_BURST_HUB_OPERATOR_TOKEN"]},
+]
+c.JupyterHub.load_roles = [
+    {"name": "operator", "scopes": ["admin:users", "admin:servers", "tokens"], "services": ["operator"]},
+]
+
+shared = Path(files, "hub", "clusters.py")
+exec(compile(shared.read_text(encoding="utf-8"), str(shared), "exec"))
