@@ -6,9 +6,10 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable
 WORKERS ?= 2
 
-.PHONY: help demo test lint lock clean
+.PHONY: help demo season test lint lock clean
 help:
 	@echo "make demo    run the whole line on this machine: out/irradiance.nc and out/irradiance.png"
+	@echo "make season  a satellite season in blocks and in one piece: out/season/agg.png equals full.png"
 	@echo "make test    lint, types and all tests"
 	@echo "make lint    ruff and mypy"
 	@echo "make lock    pin the dependencies of pyproject.toml anew"
@@ -28,6 +29,13 @@ $(VENV)/.dev: $(UV) pyproject.toml requirements.lock
 
 demo: $(VENV)/.demo
 	$(BIN)/helio-burst demo --out out
+
+$(VENV)/.season: $(UV) pyproject.toml requirements.lock
+	$(INSTALL) ".[season,season-pysat]"
+	@touch $@
+
+season: $(VENV)/.season
+	$(BIN)/python examples/seasonal_occurrence.py --out out/season
 
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
