@@ -143,7 +143,7 @@ def run_job(job: SeasonJob, *, client: Client | None = None, progress: bool | No
     )
     if job.out is not None:
         Path(job.out).parent.mkdir(parents=True, exist_ok=True)
-        result.to_netcdf(job.out, engine="h5netcdf")
+        result.to_netcdf(job.out)
     return result
 
 
