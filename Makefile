@@ -10,6 +10,10 @@ WORKERS ?= 2
 help:
 	@echo "make demo    run the whole line on this machine: out/irradiance.nc and out/irradiance.png"
 	@echo "make hub     run JupyterHub, a Dask gateway and JupyterLab on this machine, for a person to try"
+.PHONY: help demo season test lint lock clean
+help:
+	@echo "make demo    run the whole line on this machine: out/irradiance.nc and out/irradiance.png"
+	@echo "make season  a satellite season in blocks and in one piece: out/season/agg.png equals full.png"
 	@echo "make test    lint, types and all tests"
 	@echo "make lint    ruff and mypy"
 	@echo "make lock    pin the dependencies of pyproject.toml anew"
@@ -36,6 +40,12 @@ $(VENV)/.hub: $(UV) pyproject.toml requirements.lock
 
 hub: $(VENV)/.hub
 	$(BIN)/python -m helio_burst.cluster.hub $(PORT)
+$(VENV)/.season: $(UV) pyproject.toml requirements.lock
+	$(INSTALL) ".[season,season-pysat]"
+	@touch $@
+
+season: $(VENV)/.season
+	$(BIN)/python examples/seasonal_occurrence.py --out out/season
 
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
