@@ -16,8 +16,9 @@ _NAMES: dict[str, str] = {
     "open_cluster": "cluster",
     "open_registry": "catalog",
     "partitions": "burst",
+    "record": "sweep",
 }
-_MODULES = ("errors", "plot", "readers", "science", "season", "storage", "timespan")
+_MODULES = ("demo", "errors", "plot", "readers", "science", "season", "storage", "timespan")
 
 __all__ = [*_NAMES, *_MODULES]
 

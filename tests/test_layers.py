@@ -22,6 +22,7 @@ ROOMS = [
     "live",
     "science",
     "plot",
+    "sweep",
     "demo",
     "cli",
 ]

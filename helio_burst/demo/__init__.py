@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from helio_burst.demo.server import EmbeddedS3
+from helio_burst.demo.session import open_registry
 
-__all__ = ["EmbeddedS3"]
+__all__ = ["EmbeddedS3", "open_registry"]

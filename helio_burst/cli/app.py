@@ -1,0 +1,73 @@
+"""The program `helio-burst`: its commands, and how an error becomes one line."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from typer.core import TyperGroup
+
+from helio_burst import __version__
+from helio_burst.cli import catalogs, jobs
+from helio_burst.cli.output import notes
+from helio_burst.errors import HelioBurstError, InputError
+
+
+class _OneLineErrors(TyperGroup):
+    """Commands that report the package's own errors as one line.
+
+    The exit code is 2 for a wrong request and 1 for what went wrong while it was carried out.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HelioBurstError as error:
+            if ctx.params.get("debug"):
+                raise
+            notes.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+            raise typer.Exit(2 if isinstance(error, InputError) else 1) from error
+
+
+app = typer.Typer(
+    name="helio-burst",
+    cls=_OneLineErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"helio-burst {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Burst an analysis over a year of spacecraft files: catalog, files, map, xarray, plot."""
+
+
+FIND, RUN = "Find data", "Run"
+app.command("catalogs", rich_help_panel=FIND)(catalogs.list_catalogs)
+app.command("entries", rich_help_panel=FIND)(catalogs.list_entries)
+app.command("files", rich_help_panel=FIND)(catalogs.list_files)
+app.command("lint", rich_help_panel=FIND)(catalogs.lint)
+app.command("run", rich_help_panel=RUN)(jobs.run)
+app.command("plot", rich_help_panel=RUN)(jobs.plot)
+app.command("sweep", rich_help_panel=RUN)(jobs.sweep)
+app.command("demo", rich_help_panel=RUN)(jobs.demo)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the program."""
+    app()

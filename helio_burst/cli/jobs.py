@@ -1,0 +1,145 @@
+"""The commands that compute and draw: run, plot, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from helio_burst.cli.output import Format, notes, show, size
+
+if TYPE_CHECKING:
+    from helio_burst.burst import Outcome
+    from helio_burst.cli.prepare import PreparedJob
+
+JobArgument = Annotated[Path, typer.Argument(metavar="JOB.YAML", help="Job file.")]
+ParameterOption = Annotated[
+    list[str],
+    typer.Option(
+        "--parameter", "-p", metavar="KEY=VALUE", help="Replace a value of the job file; repeatable."
+    ),
+]
+
+
+def run(
+    path: JobArgument,
+    parameter: ParameterOption = [],  # noqa: B006 (typer reads the default, nobody changes it)
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Validate, show what would run, and stop.")
+    ] = False,
+) -> None:
+    """Run a job file: catalog, files, map, result, plot."""
+    from helio_burst.cli import job, prepare
+
+    prepared = prepare.prepare(job.read(path, parameter), path)
+    _announce(prepared)
+    if dry_run:
+        notes.print("Nothing was started (--dry-run).")
+        return
+    _finish(prepared, _compute(prepared))
+
+
+def _announce(prepared: PreparedJob) -> None:
+    job, files = prepared.job, prepared.files
+    notes.print(f"[bold]{job.id}[/] of {job.catalog}, {job.start} to {job.stop}")
+    notes.print(f"  {len(files):,} files, {size(float(files['filesize'].sum()))}")
+    notes.print(f"  {job.function}, read by {job.reader}")
+
+
+def _compute(prepared: PreparedJob) -> Outcome:
+    from helio_burst import burst, cluster
+
+    job = prepared.job
+    with cluster.open_cluster(**job.cluster.model_dump(exclude_unset=True)) as client:
+        return burst.map_files(
+            prepared.function,
+            prepared.files,
+            read=prepared.reader,
+            options=job.options,
+            client=client,
+            store=job.store,
+            max_failures=job.max_failures,
+            time_limit=job.time_limit,
+        )
+
+
+def _finish(prepared: PreparedJob, outcome: Outcome) -> None:
+    """Say what failed, save and draw what was computed."""
+    failures = outcome.failures
+    done = len(prepared.files) - len(failures)
+    notes.print(
+        f"[green]{done:,} files done[/]" + (f", [red]{len(failures):,} failed[/]" if len(failures) else "")
+    )
+    for error, rows in failures.groupby("error"):
+        first = rows.iloc[0]
+        notes.print(f"  {len(rows):,} x {error}: {first['message']}", soft_wrap=True, markup=False)
+    if not done:
+        raise typer.Exit(1)
+    result = outcome.to_xarray(name=prepared.name)
+    if prepared.job.output:
+        Path(prepared.job.output).parent.mkdir(parents=True, exist_ok=True)
+        outcome.save(prepared.job.output, name=prepared.name)
+        notes.print(f"Wrote {prepared.job.output}")
+    if prepared.job.plot:
+        from helio_burst.cli.picture import draw
+
+        draw(result, Path(prepared.job.plot))
+        notes.print(f"Drew {prepared.job.plot}")
+
+
+def plot(
+    result: Annotated[str, typer.Argument(metavar="RESULT", help="A result: .nc, .zarr or .parquet.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture: .png, .pdf or .svg.")],
+    variable: Annotated[
+        str | None, typer.Option("--variable", "-v", help="Which variable; default: the first.")
+    ] = None,
+) -> None:
+    """Draw a result: a time series, an image, a map of bins or a field, by its dimensions."""
+    from helio_burst.cli import picture
+
+    picture.draw(picture.open_result(result), output, variable)
+    notes.print(f"Drew {output}")
+
+
+def sweep(
+    notebook: Annotated[Path, typer.Argument(metavar="NOTEBOOK", help="With a cell tagged parameters.")],
+    parameters: Annotated[
+        Path, typer.Option("--parameters", help="CSV: a column for each parameter, a row for each run.")
+    ],
+    out: Annotated[
+        str, typer.Option("--out", help="Folder or s3:// address for executed notebooks and table.csv.")
+    ] = "out/sweep",
+    target: Annotated[str | None, typer.Option("--target", help="Cluster, as of open_cluster.")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="How many run at the same time.")] = 2,
+    time_limit: Annotated[str | None, typer.Option("--time-limit", help="Of one run, as '30 min'.")] = None,
+) -> None:
+    """Run a notebook once for each row of a table; the same command again does what is left."""
+    import pandas as pd
+
+    from helio_burst import cluster
+    from helio_burst.errors import InputError
+    from helio_burst.sweep import sweep as run_sweep
+
+    try:
+        # Dates stay text, as they would be on papermill's own command line.
+        table = pd.read_csv(parameters)
+    except (OSError, ValueError) as error:
+        raise InputError(f"Could not read the parameters {parameters}: {error}") from error
+    with cluster.open_cluster(target, workers=workers) as client:
+        done = run_sweep(notebook, table, out, client=client, time_limit=time_limit)
+    show(done, Format.TABLE)
+    notes.print(f"Executed notebooks and table.csv are in {out}")
+    if done["error"].notna().any():
+        raise typer.Exit(1)
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the result.")] = Path("out"),
+    images: Annotated[int, typer.Option("--images", min=2, help="How many synthetic images.")] = 48,
+    pixels: Annotated[int, typer.Option("--pixels", min=64, help="Pixels along a side of an image.")] = 4096,
+) -> None:
+    """Run the whole line on this machine, on synthetic images in an S3 server of its own."""
+    from helio_burst.cli import demonstration
+
+    demonstration.run(out, images, pixels)

@@ -1,0 +1,202 @@
+"""The program as a person runs it: real processes, a real S3 endpoint, a real cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xarray as xr
+import yaml
+from typer.testing import CliRunner, Result
+
+from helio_burst.cli.app import app
+from helio_burst.demo import archive
+from helio_burst.demo.server import EmbeddedS3
+from helio_burst.errors import StorageError
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = "import sys; sys.argv[0] = 'helio-burst'; from helio_burst.cli import main; main()"
+
+
+@pytest.fixture(scope="module")
+def registry(s3_server: EmbeddedS3) -> str:
+    """A registry of one catalog of six small synthetic images."""
+    return archive.fill(s3_server, bucket="cli-archive", count=6, cadence="4h", size=128)
+
+
+Helio = Callable[..., Result]
+
+
+@pytest.fixture
+def helio_burst(tmp_path: Path, s3: EmbeddedS3, monkeypatch: pytest.MonkeyPatch) -> Helio:
+    """Run a command in this process, in an empty folder, and expect its exit code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("HELIO_BURST_CACHE", "off")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+def program(folder: Path, server: EmbeddedS3, *arguments: str) -> str:
+    """Run a command as a process of its own; return what it says on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        cwd=folder,
+        env=os.environ | server.environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def write_job(folder: Path, registry: str, **changes: object) -> None:
+    job = {
+        "registry": registry,
+        "catalog": archive.CATALOG,
+        "id": archive.ID,
+        "start": "2020-01-01",
+        "stop": "2020-01-02",
+        "function": "analysis.py:brightest",
+        "cluster": {"target": "local", "workers": 1, "cores": 1},
+        "store": "jobs/brightest",
+        "output": "results/brightest.nc",
+        "plot": "results/brightest.png",
+    }
+    (folder / "job.yaml").write_text(yaml.safe_dump(job | changes))
+    (folder / "analysis.py").write_text(
+        "def brightest(image, above=0):\n"
+        "    if image.time.dt.hour == 8:\n"
+        "        raise ValueError('not at eight')\n"
+        "    return image.where(image > above).max()\n"
+    )
+
+
+def test_help_imports_nothing_heavy() -> None:
+    probe = PROGRAM.replace("main()", "") + (
+        "\ntry: main()\nexcept SystemExit: pass"
+        "\nheavy = {'numpy', 'pandas', 'xarray', 'distributed', 'matplotlib', 'polars'} & set(sys.modules)"
+        "\nprint('heavy:', sorted(heavy), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, "--help"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "heavy: []" in done.stderr
+    assert all(
+        name in done.stdout for name in ("catalogs", "entries", "files", "lint", "run", "plot", "demo")
+    )
+
+
+def test_from_the_registry_to_the_files(helio_burst: Helio, tmp_path: Path, registry: str) -> None:
+    assert archive.CATALOG in helio_burst("catalogs", "--registry", registry).stdout
+    entries = json.loads(
+        helio_burst("entries", archive.CATALOG, "--registry", registry, "--format", "json").stdout
+    )
+    assert [entry["id"] for entry in entries] == [archive.ID]
+    assert entries[0]["start"] == "2020-01-01T00:00:00Z"
+    arguments = (
+        "files",
+        archive.CATALOG,
+        archive.ID,
+        "2020-01-01T04",
+        "2020-01-01T12",
+        "--registry",
+        registry,
+    )
+    listed = helio_burst(*arguments, "--format", "csv")
+    (tmp_path / "files.csv").write_text(listed.stdout)
+    files = pd.read_csv(tmp_path / "files.csv", parse_dates=["start", "stop"])
+    assert files["start"].tolist() == list(pd.date_range("2020-01-01T04", periods=2, freq="4h", tz="UTC"))
+    assert files["datakey"].str.startswith("s3://cli-archive/").all()
+    assert "2 files" in listed.stderr
+    assert "2020-01-01 04:00:00" in helio_burst(*arguments).stdout
+
+
+def test_an_unknown_dataset_is_one_line_with_the_nearest(helio_burst: Helio, registry: str) -> None:
+    arguments = ("files", archive.CATALOG, "aia_94_synthetic", "2020", "2021", "--registry", registry)
+    said = helio_burst(*arguments, code=2).stderr
+    assert "Nearest: aia_0094_synthetic" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_an_unreachable_registry_is_exit_code_1_and_debug_shows_where(helio_burst: Helio) -> None:
+    arguments = ("catalogs", "--registry", "s3://no-such-bucket/registry.json")
+    assert helio_burst(*arguments, code=1).stderr.startswith("error: ")
+    shown = helio_burst("--debug", *arguments, code=1)
+    assert isinstance(shown.exception, StorageError)
+
+
+def test_a_job_runs_from_the_catalog_to_the_picture(
+    helio_burst: Helio, tmp_path: Path, registry: str
+) -> None:
+    write_job(tmp_path, registry)
+    said = helio_burst("run", "job.yaml", "--parameter", "options={above: 10}").stderr
+    assert "5 files done, 1 failed" in said
+    assert "1 x ValueError: not at eight" in said
+    with xr.open_dataset(tmp_path / "results" / "brightest.nc") as result:
+        assert result["brightest"].sizes == {"time": 5}
+        assert result.attrs["id"] == archive.ID
+    assert (tmp_path / "results" / "brightest.png").read_bytes().startswith(b"\x89PNG")
+    helio_burst("plot", "results/brightest.nc", "-o", "again.svg", "--variable", "brightest")
+    assert "<svg" in (tmp_path / "again.svg").read_text()
+    said = helio_burst("plot", "results/brightest.nc", "-o", "a.svg", "--variable", "bright", code=2).stderr
+    assert "Nearest: brightest" in said
+
+
+def test_a_dry_run_says_what_would_run_and_writes_nothing(
+    helio_burst: Helio, tmp_path: Path, registry: str
+) -> None:
+    write_job(tmp_path, registry)
+    said = helio_burst("run", "job.yaml", "--dry-run", "-p", "start=2020-01-01T12").stderr
+    assert "3 files" in said
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix) == [
+        "analysis.py",
+        "job.yaml",
+    ]
+
+
+def test_all_that_is_wrong_with_a_job_is_said_before_it_starts(
+    helio_burst: Helio, tmp_path: Path, registry: str
+) -> None:
+    (tmp_path / "a-file").write_text("")
+    write_job(
+        tmp_path,
+        registry,
+        id="aia_0193",
+        function="analysis.py:brightness",
+        reader="fitz",
+        output="a-file/result.nc",
+    )
+    said = helio_burst("run", "job.yaml", code=2).stderr
+    assert "nothing was started" in said
+    assert "function: analysis.py has no 'brightness'. Nearest: brightest" in said
+    assert "reader: 'fitz' is not a reader. Nearest: fits" in said
+    assert "output: 'a-file/result.nc' cannot be written" in said
+    assert "id: " in said
+    assert "aia_0094_synthetic" in said
+
+
+def test_the_demonstration_leaves_a_result_and_a_picture(tmp_path: Path, s3_server: EmbeddedS3) -> None:
+    said = program(tmp_path, s3_server, "demo", "--out", "out", "--images", "4", "--pixels", "128")
+    assert "synthetic" in said
+    with xr.open_dataset(tmp_path / "out" / "irradiance.nc") as result:
+        assert result["irradiance"].sizes == {"time": 4}
+    assert (tmp_path / "out" / "irradiance.png").stat().st_size > 10_000
