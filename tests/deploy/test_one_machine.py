@@ -54,7 +54,7 @@ def test_helm_test_bursts(hub: LocalHub) -> None:
     command = [sys.executable, str(script)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "passed: 200 tasks on 2 workers" in done.stdout
+    assert "passed: 200 items on 2 workers" in done.stdout
 
 
 def answer_to(hub: LocalHub, token: str) -> int:
