@@ -7,6 +7,7 @@ INSTALL := $(UV) pip install --quiet --python $(BIN)/python --constraint require
 WORKERS ?= 2
 
 .PHONY: help demo hub test lint lock clean
+.PHONY: help demo test lint lock image test-image test-kubernetes clean
 help:
 	@echo "make demo    run the whole line on this machine: out/irradiance.nc and out/irradiance.png"
 	@echo "make hub     run JupyterHub, a Dask gateway and JupyterLab on this machine, for a person to try"
@@ -16,6 +17,9 @@ help:
 	@echo "make season  a satellite season in blocks and in one piece: out/season/agg.png equals full.png"
 	@echo "make test    lint, types and all tests"
 	@echo "make lint    ruff and mypy"
+	@echo "make image   build the container image with docker or buildah; IMAGE, BASE_IMAGE and BUILDER choose"
+	@echo "make test-image       start the image that is there and run the demo job in it"
+	@echo "make test-kubernetes  install the chart into the cluster of KUBECONFIG, burst, and take it away again"
 	@echo "make lock    pin the dependencies of pyproject.toml anew"
 	@echo "make clean   remove .venv and what the targets above made"
 
@@ -58,6 +62,15 @@ lint: $(VENV)/.dev
 lock: $(UV)
 	$(UV) pip compile --universal --python-version 3.11 --all-extras --no-emit-index-url --no-annotate --no-header --quiet \
 		pyproject.toml --output-file requirements.lock
+
+image:
+	docker/make-image
+
+test-image: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/deploy/test_image.py $(PYTEST_ARGS)
+
+test-kubernetes: $(VENV)/.dev
+	HELIO_BURST_TEST_KUBERNETES=1 $(BIN)/python -m pytest tests/deploy/test_kubernetes.py -m kubernetes $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache
