@@ -1,6 +1,6 @@
 """Sums that come out the same whatever the order and the grouping of the terms.
 
-A float64 is cut at fixed powers of 2**32 into at most three whole numbers, and each is added up in an int64:
+A float64 is cut at fixed powers of 2**30 into at most three whole numbers, and each is added up in an int64:
 integer sums know no rounding, so they are associative and commutative. This is a superaccumulator as of
 Kulisch, with as many digits as the data need; only the last step, back to float64, rounds.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_BITS = 32
+_BITS = 30
 # A digit may be added this often before its int64 could overflow.
 _CARRY_AFTER = 2**30
 
@@ -28,7 +28,7 @@ class ExactSum:
     Attributes
     ----------
     digits : dict of int to array
-        The sum is ``sum(digit * 2**(32 * place))``, exactly.
+        The sum is ``sum(digit * 2**(30 * place))``, exactly.
     count : array of int64
         Terms at each element.
     infinite : array of float64, optional
@@ -126,7 +126,7 @@ class ExactSum:
         return merged
 
     def _carried(self) -> dict[int, Int]:
-        """Return the digits in their one canonical form: each in [-2**31, 2**31)."""
+        """Return the digits in their one canonical form: each in [-2**29, 2**29)."""
         if not self.digits:
             return {}
         places = range(min(self.digits), max(self.digits) + 3)
@@ -140,17 +140,41 @@ class ExactSum:
         return {place: digit for place, digit in canonical.items() if np.any(digit)}
 
     def total(self) -> Float:
-        """Return the sum as float64; it depends on the terms alone, not on their order."""
-        high: Float = np.zeros(self.shape)
-        low: Float = np.zeros(self.shape)
-        for place, digit in sorted(self._carried().items()):
-            term = np.ldexp(digit.astype(np.float64), _BITS * place)
-            before = high
-            high = before + term
-            # Knuth's two-sum: what the addition lost.
-            part = high - before
-            low = low + ((before - (high - part)) + (term - part))
-        result: Float = high + low
+        """Return the sum, rounded once to the nearest float64; it depends on the terms alone."""
+        result = _rounded(self._carried(), self.shape)
         if self.infinite is not None:
             result = np.where(self.infinite != 0, self.infinite, result)
         return result
+
+
+def _rounded(digits: dict[int, Int], shape: tuple[int, ...]) -> Float:
+    """Round canonical digits to the nearest float64.
+
+    The two leading digits hold 31 to 60 bits; what is below only matters as a tail, which is kept to odd
+    (Boldo and Melquiond, 2008), so that adding it to the leading part rounds once and rightly.
+    """
+    none = min(digits, default=0) - 3
+    top = np.full(shape, none)
+    for place, digit in sorted(digits.items()):
+        top = np.where(digit != 0, place, top)
+    leading: Int = np.zeros(shape, np.int64)
+    tail: Float = np.zeros(shape)
+    for place, digit in sorted(digits.items()):
+        term = np.ldexp(digit.astype(np.float64), _BITS * place)
+        tail = np.where(place < top - 1, _add_to_odd(tail, np.where(place < top - 1, term, 0.0)), tail)
+        leading += np.where(place == top, digit << _BITS, 0) + np.where(place == top - 1, digit, 0)
+    low = ((leading + 2**15) & 0xFFFF) - 2**15
+    exponent = (_BITS * (top - 1)).astype(np.int64)
+    tail = _add_to_odd(np.ldexp(low.astype(np.float64), exponent), tail)
+    result: Float = np.ldexp((leading - low).astype(np.float64), exponent) + tail
+    return result
+
+
+def _add_to_odd(one: Float, other: Float) -> Float:
+    """Add two float64; where the sum is not exact, take the neighbour whose last bit is set."""
+    total = np.asarray(one + other)
+    part = total - one
+    lost = (one - (total - part)) + (other - part)
+    even = (total.view(np.int64) & 1) == 0
+    towards = np.where(lost > 0, np.inf, -np.inf)
+    return np.where((lost != 0) & even, np.nextafter(total, towards), total)

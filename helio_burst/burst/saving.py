@@ -50,7 +50,7 @@ def save(dataset: xr.Dataset, path: str) -> str:
         if ending == ".nc":
             _for_netcdf(dataset).to_netcdf(target)
         elif ending == ".zarr":
-            dataset.to_zarr(target, mode="w", consolidated=False)
+            dataset.to_zarr(target, mode="w", consolidated=True, zarr_format=2)
         else:
             _to_parquet(dataset, target)
         if target.is_file():

@@ -1,4 +1,4 @@
-"""Registries of catalogs, catalogs of data sets, and the lists of their files (the CloudCatalog specification)."""
+"""Registry -> catalog -> list of files, after the CloudCatalog specification; lint, and a writer."""
 
 from helio_burst.catalog.catalog import Catalog, open_catalog
 from helio_burst.catalog.document import Entry

@@ -13,6 +13,7 @@ from helio_burst.catalog import cache
 from helio_burst.catalog.document import Document, Entry, read_document
 from helio_burst.catalog.files import list_files
 from helio_burst.catalog.findings import report
+from helio_burst.catalog.lint import lint
 from helio_burst.catalog.search import search_entries
 from helio_burst.errors import CatalogError, CatalogWarning, InputError, nearest
 from helio_burst.storage import StorageOptions
@@ -172,6 +173,10 @@ class Catalog:
         return list_files(
             self._document, self.entry(id), start, stop, options=self._options, strict=self._strict
         )
+
+    def lint(self, *, indexes: bool = True) -> pd.DataFrame:
+        """Check the catalog and its index files; see `lint`."""
+        return lint(self._document.url, indexes=indexes, options=self._options)
 
     def __len__(self) -> int:
         return len(self._document.entries)

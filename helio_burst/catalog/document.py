@@ -26,7 +26,7 @@ FILE_TYPES = (
 REQUIRED = ("id", "index", "title", "start", "stop")
 DATES = ("start", "stop", "modification", "creation", "expiration", "verified")
 # Keys of versions 0.1 and 0.2, in lower case, and what they are called today.
-_TODAY = {
+OLD_KEYS = {
     "loc": "index",
     "startdate": "start",
     "enddate": "stop",
@@ -240,8 +240,8 @@ def today(raw: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in raw.items():
         if key.lower() == "ownership" and isinstance(value, dict):
             old |= today(value)
-        elif key.lower() in _TODAY:
-            old.setdefault(_TODAY[key.lower()], value)
+        elif key.lower() in OLD_KEYS:
+            old.setdefault(OLD_KEYS[key.lower()], value)
         else:
             named[key.lower() if key.lower() in _KNOWN else key] = value
     return {**{key: value for key, value in old.items() if key not in named}, **named}

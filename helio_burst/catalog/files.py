@@ -4,38 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import polars as pl
-import pyarrow as pa
 
 from helio_burst.catalog import cache
-from helio_burst.catalog.document import INDEX_TYPES, Document, Entry
+from helio_burst.catalog.document import INDEX_TYPES, Document, Entry, parse_json
+from helio_burst.catalog.file_table import FileTable
 from helio_burst.catalog.findings import Finding, report
 from helio_burst.catalog.index import read_index
 from helio_burst.catalog.index_file import IndexFile
-from helio_burst.catalog.times import TIME
 from helio_burst.errors import AccessDeniedError, CatalogError, InputError, MissingObjectError
 from helio_burst.storage import StorageOptions
 from helio_burst.timespan import TimeLike, Timespan, parse_time
 
 # Requests that wait for the network; the parsing itself runs on polars' own threads.
 _AT_ONCE = 8
-_EMPTY = pl.DataFrame(schema={"start": TIME, "stop": TIME, "datakey": pl.String, "filesize": pl.Int64})
 # Stand for "no bound" where only one bound of a range is given; they leave room for a margin of days.
 _BEGINNING, _END = pd.Timestamp("1700", tz="UTC"), pd.Timestamp("2260", tz="UTC")
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What came of one index file."""
-
-    url: str
-    table: pa.Table | None
-    findings: tuple[Finding, ...] = ()
-    error: MissingObjectError | AccessDeniedError | CatalogError | None = None
+# A bad file must not flood the screen: so many of its lines are named, the others counted.
+_SHOWN = 5
+Unusable = MissingObjectError | AccessDeniedError | CatalogError
 
 
 def list_files(
@@ -50,21 +42,22 @@ def list_files(
     """List an entry's files; see `Catalog.file_list`."""
     _check(document, entry)
     span = _span(entry, start, stop)
-    labels = index_labels(entry, span)
-    files = [index_url(entry, label) for label in labels]
+    urls = {index_url(entry, label): label for label in index_labels(entry, span)}
+    table = FileTable()
+    findings: list[Finding] = []
+    unusable: dict[str, Unusable] = {}
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        parts = list(threads.map(lambda url: _read(document, entry, span, url, options), files))
-    tables = [part.table for part in parts if part.table is not None]
-    within = [
-        part
-        for part, label in zip(parts, labels, strict=True)
-        if span is None or label >= str(span.start.year)
-    ]
-    if not any(table.num_rows for table in tables) and all(part.error for part in within):
-        raise _all_failed(entry, parts)
-    findings = [finding for part in parts for finding in (*_failure(entry, part), *part.findings)]
-    report(findings, strict=strict, stacklevel=4)
-    frame = _frame(tables)
+        for url, source in zip(urls, threads.map(partial(_fetch, options=options), urls), strict=True):
+            try:
+                _add(table, index_file(document, entry, url, source, options), span, findings)
+            except (MissingObjectError, AccessDeniedError, CatalogError) as error:
+                unusable[url] = error
+    within = [url for url, label in urls.items() if span is None or label >= str(span.start.year)]
+    if not len(table) and all(url in unusable for url in within):
+        raise _nothing(entry, list(urls), list(unusable.values()))
+    told = [finding for url, error in unusable.items() for finding in _tell(entry, url, error)]
+    report([*told, *findings], strict=strict, stacklevel=4)
+    frame = table.frame()
     frame.attrs = {
         "catalog": document.name,
         "endpoint": document.endpoint,
@@ -74,6 +67,69 @@ def list_files(
         "stop": _text(parse_time(stop) if stop is not None else entry.stop),
     }
     return frame
+
+
+def _fetch(url: str, options: StorageOptions | None) -> Path | bytes | Unusable:
+    try:
+        return cache.local(url, options)
+    except (MissingObjectError, AccessDeniedError) as error:
+        return error
+
+
+def _add(table: FileTable, file: IndexFile, span: Timespan | None, findings: list[Finding]) -> None:
+    found: list[Finding] = []
+    for rows in read_index(file, span, found):
+        table.add(rows)
+    findings.extend(found[:_SHOWN])
+    if len(found) > _SHOWN:
+        problem = f"{len(found) - _SHOWN} more lines are bad."
+        findings.append(Finding(found[-1].severity, file.url, None, file.entry, problem, "Lint names all."))
+
+
+def index_file(
+    document: Document,
+    entry: Entry,
+    url: str,
+    source: Path | bytes | Unusable,
+    options: StorageOptions | None,
+) -> IndexFile:
+    """Say what the catalog tells of an index file.
+
+    Raises
+    ------
+    MissingObjectError, AccessDeniedError
+        The one that came instead of the file.
+    """
+    if isinstance(source, Exception):
+        raise source
+    return IndexFile(
+        url,
+        entry.id,
+        source,
+        entry.indextype,
+        document.version,
+        static=entry.static,
+        base=document.endpoint,
+        extras=partial(_parameters, entry, options),
+    )
+
+
+def _parameters(entry: Entry, options: StorageOptions | None) -> tuple[str, ...]:
+    """Return the names of the extra columns from the entry's own JSON, which is optional."""
+    for ending in ("json", "info"):
+        url = f"{entry.index}{entry.id}.{ending}"
+        try:
+            parsed, _ = parse_json(url, cache.read(url, options))
+        except (MissingObjectError, AccessDeniedError):
+            continue
+        listed = parsed.get("parameters")
+        named = (
+            [item.get("name") for item in listed if isinstance(item, dict)]
+            if isinstance(listed, list)
+            else []
+        )
+        return tuple(str(name) for name in named if name not in ("start", "stop", "datakey", "filesize"))
+    return ()
 
 
 def _check(document: Document, entry: Entry) -> None:
@@ -135,96 +191,38 @@ def index_url(entry: Entry, label: str) -> str:
     return f"{entry.index}{entry.id}_{label}.{INDEX_TYPES[entry.indextype]}"
 
 
-def _read(
-    document: Document, entry: Entry, span: Timespan | None, url: str, options: StorageOptions | None
-) -> _Part:
-    try:
-        file = IndexFile(
-            url=url,
-            entry=entry.id,
-            source=cache.local(url, options),
-            indextype=entry.indextype,
-            version=document.version,
-            static=entry.static,
-            base=document.endpoint,
-        )
-        index = read_index(file, span)
-    except (MissingObjectError, AccessDeniedError, CatalogError) as error:
-        return _Part(url, None, error=error)
-    # Arrow tables are what pandas takes over without a copy; the polars ones are let go year by year.
-    return _Part(url, index.rows.to_arrow(compat_level=pl.CompatLevel.oldest()), index.findings)
-
-
-def _failure(entry: Entry, part: _Part) -> Iterable[Finding]:
+def _tell(entry: Entry, url: str, error: Unusable) -> Iterable[Finding]:
     """Tell of an index file that could not be used, unless nothing needs it."""
-    if part.error is None:
-        return
-    # Data that end with the old year need no index of the new one.
-    if entry.stop is not None and entry.stop == pd.Timestamp(entry.stop.year, 1, 1, tz="UTC"):
-        if part.url == index_url(entry, str(entry.stop.year)) and isinstance(part.error, MissingObjectError):
-            return
-    if isinstance(part.error, MissingObjectError):
-        yield Finding(
-            "warning", part.url, None, entry.id, "This index file is missing.", "The list goes on without it."
-        )
-    elif isinstance(part.error, AccessDeniedError):
-        problem = "Access to this index file is denied (S3 says so of missing files too, where listing is not allowed)."
-        yield Finding("warning", part.url, None, entry.id, problem, "The list goes on without it.")
-    else:
-        yield Finding("error", part.url, None, entry.id, str(part.error), "The list goes on without it.")
+    goes_on = "The list goes on without it."
+    if isinstance(error, CatalogError):
+        yield Finding("error", url, None, entry.id, str(error), goes_on)
+    elif isinstance(error, AccessDeniedError):
+        problem = "Access to this index file is denied. S3 says so of a missing file too, if it may not list."
+        yield Finding("warning", url, None, entry.id, problem, goes_on)
+    elif url != unneeded(entry):
+        yield Finding("warning", url, None, entry.id, "This index file is missing.", goes_on)
 
 
-def _all_failed(entry: Entry, parts: list[_Part]) -> Exception:
+def unneeded(entry: Entry) -> str | None:
+    """Return the index file that need not be: that of a year whose first moment ends the data."""
+    if entry.stop is None or entry.stop != pd.Timestamp(entry.stop.year, 1, 1, tz="UTC"):
+        return None
+    return index_url(entry, str(entry.stop.year))
+
+
+def _nothing(entry: Entry, urls: list[str], errors: list[Unusable]) -> Unusable:
     """Say that no index file could be used, by the gravest cause."""
-    errors = [part.error for part in parts if part.error is not None]
-    denied = next((error for error in errors if isinstance(error, AccessDeniedError)), None)
-    broken = next((error for error in errors if isinstance(error, CatalogError)), None)
-    if broken is not None:
-        return broken
-    urls = ", ".join(part.url for part in parts)
-    if denied is not None:
-        return AccessDeniedError(f"The index of {entry.id} may not be read ({urls}). {denied}")
+    for error in errors:
+        if isinstance(error, CatalogError):
+            return error
+    listed = ", ".join(urls)
+    for error in errors:
+        if isinstance(error, AccessDeniedError):
+            return AccessDeniedError(f"The index of {entry.id} may not be read ({listed}). {error}")
     return MissingObjectError(
-        f"The index of {entry.id} is not there: {urls}. Its catalog says that it has data from "
+        f"The index of {entry.id} is not there: {listed}. Its catalog says that it has data from "
         f"{_text(entry.start)} to {_text(entry.stop)}; ask its contact, or try another range."
     )
-
-
-def _frame(tables: list[pa.Table]) -> pd.DataFrame:
-    """Make the DataFrame: sorted by start, each file once."""
-    table = pa.concat_tables(
-        [_EMPTY.to_arrow(compat_level=pl.CompatLevel.oldest()), *tables], promote_options="permissive"
-    )
-    start = table.column("start").cast(pa.int64()).fill_null(np.iinfo(np.int64).min).to_numpy()
-    step = np.diff(start)
-    if (step < 0).any():
-        order = np.argsort(start, kind="stable")
-        table, step = table.take(pa.array(order)), np.diff(start[order])
-    frame = table.to_pandas(types_mapper=_pandas_type, split_blocks=True, self_destruct=True)
-    for name in frame.columns[4:]:
-        frame[name] = _as_number(frame[name])
-    same = step == 0
-    if same.any():
-        tied = frame[np.r_[same, False] | np.r_[False, same]]
-        again = tied.index[tied.duplicated(["start", "datakey"], keep="last")]
-        frame = frame.drop(index=again).reset_index(drop=True)
-    return frame
-
-
-def _pandas_type(kind: pa.DataType) -> pd.api.extensions.ExtensionDtype | None:
-    if pa.types.is_large_string(kind) or pa.types.is_string(kind):
-        return pd.StringDtype("pyarrow")
-    return pd.Int64Dtype() if pa.types.is_int64(kind) else None
-
-
-def _as_number(column: pd.Series) -> pd.Series:
-    """Read an extra column as numbers if it holds nothing else; a checksum stays text."""
-    if not isinstance(column.dtype, pd.StringDtype) or "checksum" in column.name or column.isna().all():
-        return column
-    try:
-        return pd.to_numeric(column, dtype_backend="numpy_nullable")
-    except ValueError:
-        return column
 
 
 def _text(time: pd.Timestamp | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +24,9 @@ class IndexFile:
         Whether the data set has no time.
     base : str
         The folder that relative datakeys are below.
-    extras : tuple of str
-        Names of the columns after filesize, for files without header.
+    extras : callable
+        Gives the names of the columns after filesize; asked for only where a file has such columns and
+        no header.
     """
 
     url: str
@@ -34,4 +36,4 @@ class IndexFile:
     version: tuple[int, ...] = (1, 1)
     static: bool = False
     base: str = ""
-    extras: tuple[str, ...] = ()
+    extras: Callable[[], tuple[str, ...]] = tuple

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from json.decoder import scanstring
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SCALAR = json.JSONDecoder()
@@ -13,11 +12,11 @@ Path = tuple[str | int, ...]
 
 
 class Lines:
-    """Lines of the parts of a valid JSON text; the standard parser tells values, but not where they stand.
+    r"""Lines of the parts of a valid JSON text; the standard parser tells values, but not where they stand.
 
     Examples
     --------
-    >>> Lines('{"catalog": [\\n{"id": "aia"}]}').of(("catalog", 0, "id"))
+    >>> Lines('{"catalog": [\n{"id": "aia"}]}').of(("catalog", 0, "id"))
     2
     """
 
@@ -28,7 +27,7 @@ class Lines:
         self._value(text, _skip(text, 0), ())
 
     def of(self, path: Path) -> int | None:
-        """Return the line, from 1, of the part at a path of keys and numbers; of its parent if it is absent."""
+        """Return the line, from 1, of the part at a path; of what holds it where there is no such part."""
         while path and path not in self._at:
             path = path[:-1]
         return self._line(self._at[path]) if path else None
@@ -48,7 +47,7 @@ class Lines:
         at = _skip(text, at + 1)
         while text[at] != "}":
             key_at = at
-            key, at = scanstring(text, at + 1)
+            key, at = _SCALAR.raw_decode(text, at)
             part = (*path, key)
             if part in self._at:
                 self.repeated.append((part, self._line(key_at)))

@@ -5,11 +5,17 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from helio_burst.timespan import TIME_PATTERN
+from helio_burst.catalog.times import Writing
+from helio_burst.errors import InputError
+from helio_burst.timespan import TIME_PATTERN, parse_time
 
 _TIME = re.compile(TIME_PATTERN)
+_YEARS = (1678, 2261)
+_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_FRACTIONS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _NAME = re.compile(r"[A-Za-z_][\w .()\[\]-]*")
 # What surrounds a value without being part of it.
 MARKS = " \t\r'\"\ufeff"
@@ -33,12 +39,15 @@ class Layout:
         Number of columns that a whole row has at least.
     header : tuple of str
         The header as it is written, without marks; empty where there is none.
+    writing : {"seconds", "fractions", "any"}
+        How the first rows write their times.
     """
 
     skip: int
     names: tuple[str, ...]
     required: int
     header: tuple[str, ...]
+    writing: Writing
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -46,7 +55,7 @@ class Layout:
         return self.names[: self.required - 2]
 
 
-def find_layout(head: bytes, version: tuple[int, ...], extras: tuple[str, ...] = ()) -> Layout:
+def find_layout(head: bytes, version: tuple[int, ...], extras: Callable[[], Sequence[str]] = tuple) -> Layout:
     """Find out how a CSV index is laid out.
 
     Parameters
@@ -55,24 +64,32 @@ def find_layout(head: bytes, version: tuple[int, ...], extras: tuple[str, ...] =
         The first lines of the file.
     version : tuple of int
         Of the catalog; before 0.5 there is no stop, unless the file shows one.
-    extras : tuple of str
-        Names of further columns, for a file without header.
+    extras : callable
+        Gives names of further columns, for a file without header.
     """
     lines = head.decode("utf-8", "replace").splitlines()
     skip, header = _find_header(lines)
     rows = [split(line) for line in lines[skip : skip + _SAMPLE] if line.strip() and line.lstrip()[0] != "#"]
-    columns = ("start", "stop", "datakey", "filesize")
+    columns: tuple[str, ...] = ("start", "stop", "datakey", "filesize")
     if not _has_stop(header, rows, version):
         columns = ("start", "datakey", "filesize")
     usual = Counter(len(row) for row in rows).most_common(1)
     width = max(len(columns), len(header) or (usual[0][0] if usual else 0))
-    further = _distinct([*header[len(columns) :], *extras[len(header[len(columns) :]) :]], columns, width)
-    return Layout(skip, (*columns, *further), len(columns), header)
+    given = list(header[len(columns) :])
+    if not header and width > len(columns):
+        given = list(extras())
+    further = _distinct(given, columns, width)
+    return Layout(skip, (*columns, *further), len(columns), header, _writing(rows, len(columns) - 2))
 
 
 def is_time(cell: str) -> bool:
-    """Say whether a cell of the first column begins a row."""
-    return _TIME.match(cell) is not None or cell.lower() == "static"
+    """Say whether a cell holds a time, or "static" in its stead."""
+    if not _TIME.match(cell):
+        return cell.lower() == "static"
+    try:
+        return _YEARS[0] <= parse_time(cell).year <= _YEARS[1]
+    except InputError:
+        return False
 
 
 def split(line: str) -> list[str]:
@@ -108,6 +125,13 @@ def _has_stop(header: tuple[str, ...], rows: list[list[str]], version: tuple[int
     if header:
         return re.sub(r"[ _]", "", header[1].lower()) in _STOP_NAMES
     return version >= WITH_STOP
+
+
+def _writing(rows: list[list[str]], ends: int) -> Writing:
+    cells = [cell for row in rows for cell in row[:ends]]
+    if all(_SECONDS.fullmatch(cell) for cell in cells):
+        return "seconds"
+    return "fractions" if all(_FRACTIONS.fullmatch(cell) for cell in cells) else "any"
 
 
 def _distinct(given: list[str], taken: tuple[str, ...], width: int) -> list[str]:

@@ -1,8 +1,8 @@
 """Readers: the bytes of one file to an xarray object.
 
-A reader is any function ``(data, row) -> object``, where ``data`` holds the file's bytes and ``row`` is its row of
-the file list (``row.datakey``, ``row["start"]``). One with the attribute ``fetches = False`` is called with
-``b""`` and nothing is fetched. Options are given with `functools.partial`::
+A reader is any function ``(data, row) -> object``, where ``data`` holds the file's bytes and ``row`` is its
+row of the file list (``row.datakey``, ``row["start"]``). One with the attribute ``fetches = False`` is called
+with ``b""`` and nothing is fetched. Options are given with `functools.partial`::
 
     partial(readers.fits, hdu="COMPRESSED_IMAGE")
 """

@@ -73,8 +73,8 @@ def not_readable(data: bytes, row: Any, wanted: str, reason: object = None) -> R
     if wanted in found:
         why = f": {reason}" if reason else ""
         return ReadError(
-            f"{name_of(row)} ({size}) begins as {wanted} but cannot be read{why}. It may be cut short or damaged: "
-            "compare its size with the index's filesize and fetch it again."
+            f"{name_of(row)} ({size}) begins as {wanted} but cannot be read{why}. "
+            "It may be cut short or damaged: compare its size with the index's filesize and fetch it again."
         )
     return ReadError(
         f"{name_of(row)} ({size}) is not {wanted}: it looks like {found}. "

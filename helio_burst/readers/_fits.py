@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
 from helio_burst.errors import ReadError
-from helio_burst.readers import _bytes, _rice
+from helio_burst.readers import _bytes, _hdus, _header, _rice
+from helio_burst.readers._hdus import HDU
 
-# Keywords that describe how the file is stored, not what was observed.
-_STORAGE = {
-    "", "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "TFIELDS", "THEAP", "END",
-    "BSCALE", "BZERO", "BLANK", "CHECKSUM", "DATASUM", "ZIMAGE", "ZSIMPLE", "ZEXTEND", "ZTENSION", "ZBITPIX", "ZNAXIS",
-    "ZPCOUNT", "ZGCOUNT", "ZCMPTYPE", "ZMASKCMP", "ZQUANTIZ", "ZDITHER0", "ZHECKSUM", "ZDATASUM", "ZBLOCKED", "ZBLANK",
-}  # fmt: skip
-_NUMBERED = (
-    "NAXIS",
-    "TTYPE",
-    "TFORM",
-    "TDIM",
-    "TNULL",
-    "TSCAL",
-    "TZERO",
-    "TDISP",
-    "ZNAXIS",
-    "ZTILE",
-    "ZNAME",
-    "ZVAL",
-)
+_INTEGERS = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8"}
+_FLOATS = {-32: ">f4", -64: ">f8"}
 
 
 def fits(data: bytes, row: Any = None, *, hdu: int | str | None = None) -> xr.DataArray | xr.Dataset:
@@ -46,99 +27,108 @@ def fits(data: bytes, row: Any = None, *, hdu: int | str | None = None) -> xr.Da
     row : row of a file list, optional
         Names the file in errors.
     hdu : int or str, optional
-        Number or EXTNAME of the HDU; the first that holds data if not given. Give it with
+        Number or EXTNAME of the HDU; the first that holds data if not given. Choose it for a run with
         ``functools.partial(readers.fits, hdu="COMPRESSED_IMAGE")``.
 
     Returns
     -------
     DataArray or Dataset
-        An image: DataArray, dims ("y", "x"), longer ones ("axis3", "y", "x"); values and dtype as astropy gives
-        them (BSCALE, BZERO and BLANK applied), in the machine's byte order; ``attrs`` holds the header's keywords,
-        and ``units`` from BUNIT; a scalar coordinate ``time`` (UTC) from DATE-OBS where there is one; coordinates
-        ``x`` and ``y`` where the header tells a linear scale without rotation. A table: Dataset, dim "row".
+        An image is a DataArray, dims ("y", "x"), with more ("axis3", "y", "x"). Values and dtype are
+        astropy's, with BSCALE, BZERO and BLANK applied, in the machine's byte order. ``attrs`` holds the
+        header's keywords, enough for `astropy.wcs.WCS`, and ``units`` from BUNIT. A scalar coordinate
+        ``time`` is the start of the observation, UTC; coordinates ``x`` and ``y`` are there where the header
+        has a scale without rotation, and leave out the projection, which is below a pixel in a full-disc
+        image. A table is a Dataset, dim "row", one variable a column.
 
     Raises
     ------
     ReadError
-        The bytes are not FITS, cut short, or have no such HDU.
+        The bytes are not FITS, damaged or cut short, or have no such HDU.
     """
-    from astropy.io import fits as afits
-
     data = _bytes.gunzip(data, row)
     if not data.startswith(b"SIMPLE  ="):
         raise _bytes.not_readable(data, row, "FITS")
     try:
-        with afits.open(io.BytesIO(data), disable_image_compression=True) as units:
-            index = _find(units, hdu, row)
-            unit = units[index]
-            if unit.header.get("ZIMAGE"):
-                return _image(_decompress(data, unit, index), unit)
-            if unit.is_image:
-                return _image(_native(unit.data), unit)
-            return _table(unit)
+        unit = _hdus.find(data, hdu, row)
+        if unit.is_table and not unit.is_compressed_image:
+            return _table(_with_astropy(data, unit), unit)
+        return _image(_values(data, unit), unit)
+    except ReadError:
+        raise
     except (OSError, ValueError, TypeError, KeyError, IndexError, RuntimeError) as error:
         raise _bytes.not_readable(data, row, "FITS", error) from error
 
 
-def _find(units: Any, hdu: int | str | None, row: Any) -> int:
-    """Return the number of the wanted HDU."""
-    if hdu is None:
-        for index, unit in enumerate(units):
-            if unit.header["NAXIS"] > 0 and unit.size > 0:
-                return index
-        raise ReadError(f"{_bytes.name_of(row)} has no HDU with data.")
-    try:
-        return int(units.index_of(hdu)) if isinstance(hdu, str) else range(len(units))[hdu]
-    except (KeyError, IndexError) as error:
-        names = ", ".join(f"{index} {unit.name or '(no name)'}" for index, unit in enumerate(units))
-        raise ReadError(f"{_bytes.name_of(row)} has no HDU {hdu!r}; it has: {names}.") from error
+def _values(data: bytes, unit: HDU) -> npt.NDArray[Any]:
+    """Return an image's values as astropy does."""
+    header = unit.header
+    if unit.is_compressed_image:
+        stored = None if "ZBLANK" in header else _rice.decode(data, unit)
+        if stored is None:
+            return _native(_with_astropy(data, unit))
+        return _scaled(stored, header, header["ZBITPIX"])
+    dtype = (_INTEGERS | _FLOATS)[header["BITPIX"]]
+    shape = tuple(header[f"NAXIS{axis}"] for axis in range(header["NAXIS"], 0, -1))
+    if header.get("GROUPS") or 0 in shape:
+        return _native(_with_astropy(data, unit))
+    stored = np.frombuffer(data, dtype, unit.size // np.dtype(dtype).itemsize, unit.offset)
+    return _scaled(_native(stored.reshape(shape), copy=True), header, header["BITPIX"])
 
 
-def _decompress(data: bytes, unit: Any, index: int) -> npt.NDArray[Any]:
-    """Decode a tile-compressed image: fast where the layout is plain, else with astropy."""
-    stored = _rice.decode(data, unit.header, unit.fileinfo()["datLoc"])
-    if stored is None or {"BSCALE", "BZERO", "BLANK", "ZBLANK"} & set(unit.header):
-        from astropy.io import fits as afits
-
-        with afits.open(io.BytesIO(data)) as units:
-            return _native(units[index].data)
-    return stored
-
-
-def _native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
-
-
-def _image(values: npt.NDArray[Any], unit: Any) -> xr.DataArray:
-    attrs = _attrs(unit.header)
-    names = ["x", "y", *(f"axis{n}" for n in range(3, values.ndim + 1))]
-    dims = tuple(reversed(names[: values.ndim]))
-    coords: dict[Hashable, Any] = {}
-    if "DATE-OBS" in attrs:
-        coords["time"] = pd.Timestamp(str(attrs["DATE-OBS"])).tz_localize(None).to_datetime64()
-    name = unit.name if unit.name not in ("", "PRIMARY", "COMPRESSED_IMAGE") else "image"
-    return xr.DataArray(values, coords, dims, name, attrs)
-
-
-def _attrs(header: Any) -> dict[str, Any]:
-    attrs: dict[str, Any] = {}
-    if "BUNIT" in header:
-        attrs["units"] = header["BUNIT"]
-    for keyword, value in header.items():
-        if keyword in _STORAGE or (keyword.startswith(_NUMBERED) and keyword[-1].isdigit()):
-            continue
-        if keyword not in ("COMMENT", "HISTORY") and isinstance(value, str | int | float):
-            attrs[keyword] = int(value) if isinstance(value, bool) else value
-    for keyword in ("COMMENT", "HISTORY"):
-        if keyword in header:
-            attrs[keyword] = "\n".join(header[keyword])
-    return attrs
+def _scaled(stored: npt.NDArray[Any], header: Any, bits: int) -> npt.NDArray[Any]:
+    """Apply BSCALE, BZERO and BLANK with the dtypes that astropy chooses."""
+    scale, zero, blank = header.get("BSCALE", 1), header.get("BZERO", 0), header.get("BLANK")
+    if bits < 0 or not isinstance(blank, int):
+        blank = None
+    if scale == 1 and zero == 0 and blank is None:
+        return stored
+    if scale == 1 and bits in (16, 32, 64) and zero == 1 << (bits - 1):
+        return (stored.view(f"u{bits // 8}") ^ (1 << (bits - 1))).astype(f"u{bits // 8}", copy=False)
+    if bits < 0:
+        values = stored
+    elif scale == 1 and bits == 8 and zero == -128:
+        values = stored.astype("i1")
+    else:
+        values = stored.astype("f8" if bits > 16 else "f4")
+    if scale != 1:
+        values *= scale
+    if zero != 0:
+        values += zero
+    # astropy leaves BLANK = 0 alone.
+    if blank and values.dtype.kind == "f":
+        values[stored == blank] = np.nan
+    return values
 
 
-def _table(unit: Any) -> xr.Dataset:
-    variables = {}
-    for column in unit.columns:
-        values = _native(np.asarray(unit.data[column.name]))
-        dims = ("row", *(f"{column.name}_{n}" for n in range(1, values.ndim)))
-        variables[column.name] = (dims, values, {"units": column.unit} if column.unit else {})
-    return xr.Dataset(variables, attrs=_attrs(unit.header))
+def _with_astropy(data: bytes, unit: HDU) -> Any:
+    """Let astropy read what is rare: tables, and images that are compressed in another way."""
+    from astropy.io import fits as astropy_fits
+
+    padding = -len(data) % _hdus.BLOCK  # astropy warns where a writer left it out
+    stream = io.BytesIO(data + bytes(padding) if padding else data)
+    with astropy_fits.open(stream, disable_image_compression=not unit.is_compressed_image) as units:
+        return units[unit.number].data
+
+
+def _native(values: npt.NDArray[Any], *, copy: bool = False) -> npt.NDArray[Any]:
+    return values.astype(values.dtype.newbyteorder("="), copy=copy)
+
+
+def _image(values: npt.NDArray[Any], unit: HDU) -> xr.DataArray:
+    attrs = _header.attributes(unit)
+    names = ["x", "y", *(f"axis{axis}" for axis in range(3, values.ndim + 1))][: values.ndim]
+    coords = _header.coordinates(attrs, values.shape)
+    name = unit.name if unit.name not in ("", "COMPRESSED_IMAGE") else "image"
+    return xr.DataArray(values, coords, tuple(reversed(names)), name, attrs)
+
+
+def _table(records: Any, unit: HDU) -> xr.Dataset:
+    variables: dict[str, Any] = {}
+    for column in records.columns:
+        values = _native(np.asarray(records[column.name]))
+        dims = ("row", *(f"{column.name}_{axis}" for axis in range(1, values.ndim)))
+        attrs = {"units": column.unit} if column.unit else {}
+        if column.null not in (None, ""):
+            attrs["missing_value"] = column.null
+        variables[column.name] = (dims, values, attrs)
+    return xr.Dataset(variables, attrs=_header.attributes(unit))

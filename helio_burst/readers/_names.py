@@ -32,7 +32,8 @@ def by_name(data: bytes, row: Any = None) -> Any:
     data : bytes
         The whole file.
     row : row of a file list, optional
-        Its datakey ends in .fits, .fts, .fit, .fz, .nc, .nc3, .nc4, .h5 or .cdf, in any case, with or without .gz.
+        Its datakey ends in .fits, .fts, .fit, .fz, .nc, .nc3, .nc4, .h5 or .cdf, in any case, with or without
+        .gz.
 
     Returns
     -------

@@ -48,5 +48,6 @@ def _with_netcdf4(data: bytes, group: str | None = None, **options: Any) -> xr.D
     import netCDF4
 
     file = netCDF4.Dataset("memory.nc", memory=data)
+    store = xr.backends.NetCDF4DataStore(file, group=group)  # type: ignore[no-untyped-call]
     # xarray closes the file once it has loaded it.
-    return xr.load_dataset(xr.backends.NetCDF4DataStore(file, group=group), **options)
+    return xr.load_dataset(store, **options)

@@ -1,4 +1,4 @@
-"""Small pure functions of a scientist's own kind, and example models; nothing here knows of clusters or storage."""
+"""Small pure functions of a scientist's own kind, and example models; nothing here knows of clusters."""
 
 from __future__ import annotations
 

@@ -1,0 +1,105 @@
+"""Lint: everything that is wrong in a registry, a catalog or an index file, and how to repair it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from helio_burst import storage
+from helio_burst.catalog import cache
+from helio_burst.catalog.document import (
+    INDEX_TYPES,
+    Document,
+    Entry,
+    parse_json,
+    read_document,
+    read_registry,
+)
+from helio_burst.catalog.files import index_file, index_labels, index_url, unneeded
+from helio_burst.catalog.findings import Finding, table
+from helio_burst.catalog.index_file import IndexFile
+from helio_burst.catalog.lint_catalog import lint_document
+from helio_burst.catalog.lint_index import lint_index
+from helio_burst.errors import CatalogError, MissingObjectError, StorageError
+from helio_burst.storage import StorageOptions
+
+_ENDINGS = {".csv": "csv", ".csv.zip": "csv-zip", ".parquet": "parquet"}
+
+
+def lint(url: str, *, indexes: bool = True, options: StorageOptions | None = None) -> pd.DataFrame:
+    """Check a registry, a catalog with its index files, or one index file.
+
+    Parameters
+    ----------
+    url : str
+        An endpoint, the JSON of a catalog or a registry, or an index file (.csv, .csv.zip, .parquet).
+    indexes : bool
+        Read the index files of a catalog, too.
+    options : StorageOptions, optional
+
+    Returns
+    -------
+    DataFrame
+        One row for each finding, the worst first: severity (error, warning, note), file, line, entry,
+        problem, repair. Without rows, all is well. Bad content never raises: it is what is looked for.
+    """
+    return table(_lint(url, indexes, options))
+
+
+def _lint(url: str, indexes: bool, options: StorageOptions | None) -> Iterable[Finding]:
+    for ending, indextype in _ENDINGS.items():
+        if url.lower().endswith(ending):
+            return _one_index(url, indextype, options)
+    target = url if url.lower().endswith(".json") else storage.join(url, "catalog.json")
+    try:
+        data = cache.read(target, options)
+        parsed, _ = parse_json(target, data)
+        if "registry" in parsed and "catalog" not in parsed:
+            return read_registry(target, data)[1]
+        document = read_document(target, target.rpartition("/")[0] + "/", data)
+    except (StorageError, CatalogError) as error:
+        return [_failed(target, None, error)]
+    findings = [*document.findings, *lint_document(document, data)]
+    if indexes:
+        findings += _indexes(document, options)
+    return findings
+
+
+def _indexes(document: Document, options: StorageOptions | None) -> Iterable[Finding]:
+    for entry in document.entries:
+        if entry.broken or entry.indextype not in INDEX_TYPES:
+            continue
+        for label in index_labels(entry, None):
+            yield from _index(document, entry, label, options)
+
+
+def _index(document: Document, entry: Entry, label: str, options: StorageOptions | None) -> list[Finding]:
+    url = index_url(entry, label)
+    try:
+        file = index_file(document, entry, url, cache.local(url, options), options)
+        return lint_index(file, entry, None if label == "static" else int(label))
+    except (StorageError, CatalogError) as error:
+        if isinstance(error, MissingObjectError) and url == unneeded(entry):
+            return []
+        return [_failed(url, entry.id, error)]
+
+
+def _one_index(url: str, indextype: str, options: StorageOptions | None) -> list[Finding]:
+    name = url.rpartition("/")[2].partition(".")[0]
+    entry, _, label = name.rpartition("_")
+    try:
+        file = IndexFile(url, entry or name, cache.local(url, options), indextype, static=label == "static")
+        return list(lint_index(file, None, int(label) if label.isdigit() else None))
+    except (StorageError, CatalogError) as error:
+        return [_failed(url, None, error)]
+
+
+def _failed(url: str, entry: str | None, error: StorageError | CatalogError) -> Finding:
+    repair = (
+        "Write it, or correct the address in the catalog."
+        if isinstance(error, StorageError)
+        else "Write it anew."
+    )
+    line = getattr(error, "line", None)
+    return Finding("error", url, line, entry, str(error), repair)

@@ -1,0 +1,106 @@
+"""The HDUs of a FITS file in memory: where each begins, what its header says, how long its data are.
+
+Headers are read with astropy; opening the file with astropy as well would cost more, and would warn of things
+that the reader says in its errors.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+from helio_burst.errors import ReadError
+from helio_burst.readers import _bytes
+
+BLOCK = 2880  # bytes; FITS 4.0, section 3.1
+
+
+@dataclass(frozen=True)
+class HDU:
+    """One header and the place of its data in the file."""
+
+    number: int
+    header: Any
+    offset: int
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of data without the padding (FITS 4.0, equations 1, 2 and 4)."""
+        header = self.header
+        axes = [header[f"NAXIS{n}"] for n in range(1, header["NAXIS"] + 1)]
+        if not axes:
+            return 0
+        if axes[0] == 0 and header.get("GROUPS"):
+            axes = axes[1:]
+        groups, parameters = header.get("GCOUNT", 1), header.get("PCOUNT", 0)
+        return int(abs(header["BITPIX"]) // 8 * groups * (parameters + prod(axes)))
+
+    @property
+    def name(self) -> str:
+        """EXTNAME, or nothing."""
+        return str(self.header.get("EXTNAME", "")).strip()
+
+    @property
+    def is_compressed_image(self) -> bool:
+        """Whether this table holds the tiles of an image."""
+        return bool(self.header.get("ZIMAGE"))
+
+    @property
+    def is_table(self) -> bool:
+        """Whether this is a table, be it of numbers or of tiles."""
+        return str(self.header.get("XTENSION", "")).strip() in ("BINTABLE", "TABLE", "A3DTABLE")
+
+
+def find(data: bytes, wanted: int | str | None, row: Any) -> HDU:
+    """Return the HDU of a number or EXTNAME, or the first that holds data.
+
+    Raises
+    ------
+    ReadError
+        There is none such, or the file ends before its data do.
+    """
+    seen = []
+    for hdu in _walk(data):
+        seen.append(hdu)
+        if hdu.size > 0 if wanted is None else _matches(hdu, wanted):
+            _check_length(data, hdu, row)
+            return hdu
+    if isinstance(wanted, int) and -len(seen) <= wanted < 0:
+        return seen[wanted]
+    if wanted is None:
+        raise ReadError(f"{_bytes.name_of(row)} has no HDU with data: {len(seen)} headers and nothing else.")
+    names = ", ".join(f"{hdu.number} {hdu.name or '(no name)'}" for hdu in seen)
+    raise ReadError(f"{_bytes.name_of(row)} has no HDU {wanted!r}; it has: {names}.")
+
+
+def _walk(data: bytes) -> Iterator[HDU]:
+    from astropy.io.fits import Header
+
+    stream = io.BytesIO(data)
+    number = end = 0
+    # What follows the last whole block is no HDU.
+    while len(data) - end >= BLOCK:
+        stream.seek(end)
+        hdu = HDU(number, Header.fromfile(stream), stream.tell())
+        yield hdu
+        number, end = number + 1, hdu.offset + -(-hdu.size // BLOCK) * BLOCK
+
+
+def _matches(hdu: HDU, wanted: int | str) -> bool:
+    if isinstance(wanted, int):
+        return hdu.number == wanted
+    name = hdu.name or ("PRIMARY" if hdu.number == 0 else "")
+    return name.upper() == wanted.strip().upper()
+
+
+def _check_length(data: bytes, hdu: HDU, row: Any) -> None:
+    missing = hdu.offset + hdu.size - len(data)
+    if missing > 0:
+        raise ReadError(
+            f"{_bytes.name_of(row)} is cut short: it has {len(data):,} bytes, and HDU {hdu.number} needs "
+            f"{missing:,} more. Compare its size with the index's filesize and fetch it again."
+        )

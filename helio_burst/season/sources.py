@@ -1,0 +1,231 @@
+"""The days of a season out of a file list: which files hold a day, and their samples as plain arrays."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+from urllib.parse import urlsplit
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from helio_burst import readers, storage
+from helio_burst.errors import HelioBurstError, InputError, ReadError, nearest
+from helio_burst.season.certificate import SeasonWarning
+from helio_burst.season.orbits import DAY
+from helio_burst.season.walk import Rows
+from helio_burst.timespan import parse_time
+
+Custom = Callable[[xr.Dataset], xr.Dataset]
+Read = Callable[..., Any]
+
+_VERSION = re.compile(r"^(?P<stem>.*?)[._-]v(?P<version>\d+(?:[._]\d+)*)(?P<rest>\.[^/]*)?$", re.IGNORECASE)
+
+
+class File(NamedTuple):
+    """One file of a season, as a reader gets it."""
+
+    datakey: str
+    first_day: int
+    """The day it starts on, days since 1970-01-01."""
+    last_day: int
+
+
+class FileDays:
+    """Reads the rows of a day from the files that start on it.
+
+    All rows of a file of one day count as that day's, as in pysat, also where some of them lie beyond
+    midnight; a file of several days is cut at midnights.
+
+    Parameters
+    ----------
+    files : DataFrame
+        A file list, with ``start`` (UTC) and ``datakey``, and ``stop`` where files may be longer than a day.
+    variables : sequence of str
+        What is asked for of each day.
+    read : callable, optional
+        Takes bytes and a file, returns a Dataset whose variables have one dim with a coordinate of times. By
+        default the reader is chosen by the file's name. A reader with a parameter ``variables`` is given it.
+    custom : sequence of callables
+        Each takes the Dataset of a file and returns it changed: cleaned, or with new variables. With custom
+        functions every variable of a file is read.
+    cache : path, optional
+        A folder, the same for all workers, where files are kept once they have been fetched.
+    """
+
+    def __init__(
+        self,
+        files: pd.DataFrame,
+        variables: Sequence[str],
+        *,
+        read: Read | None = None,
+        custom: Iterable[Custom] = (),
+        cache: str | Path | None = None,
+    ) -> None:
+        self.variables = tuple(variables)
+        self.custom = tuple(custom)
+        self.read = read
+        self.cache = None if cache is None else str(cache)
+        self.days = _by_day(newest(files))
+
+    def __call__(self, day: int) -> Rows | None:
+        """Return the rows of a day (days since 1970-01-01), None where there are none.
+
+        Raises
+        ------
+        StorageError, ReadError
+            A file cannot be fetched or read, lacks a variable, or its times do not increase.
+        """
+        parts = [self._rows(file, day) for file in self.days.get(day, ())]
+        parts = [part for part in parts if len(part.time)]
+        if not parts:
+            return None
+        rows = parts[0]
+        if len(parts) > 1:
+            rows = Rows(
+                np.concatenate([part.time for part in parts]),
+                {name: np.concatenate([part.values[name] for part in parts]) for name in self.variables},
+            )
+        _check_times(rows.time, self.days[day])
+        return rows
+
+    def check(self, day: int) -> None:
+        """Read a day's first file in full, to refuse variables that are not in it before the work begins.
+
+        Raises
+        ------
+        InputError
+            A variable is not in the file. Other faults of the file are not reported here.
+        """
+        file = self.days[day][0]
+        try:
+            dataset = self._reader(file, whole=True)(fetch(file.datakey, self.cache), file)
+        except HelioBurstError:
+            return
+        for function in self.custom:
+            dataset = function(dataset)
+        for name in self.variables:
+            if name not in dataset.variables:
+                raise InputError(_no_variable(dataset, name, file))
+
+    def _rows(self, file: File, day: int) -> Rows:
+        dataset = self._reader(file)(fetch(file.datakey, self.cache), file)
+        for function in self.custom:
+            dataset = function(dataset)
+        rows = _as_rows(dataset, self.variables, file)
+        if file.first_day == file.last_day:
+            return rows
+        of_day = slice(*np.searchsorted(rows.time, [day * DAY, (day + 1) * DAY]))
+        return Rows(rows.time[of_day], {name: values[of_day] for name, values in rows.values.items()})
+
+    def _reader(self, file: File, whole: bool = False) -> Read:
+        read = self.read
+        if read is None:
+            path = urlsplit(file.datakey).path.lower().removesuffix(".gz")
+            read = cast(Read, readers.cdf if path.endswith(".cdf") else readers.by_name)
+        if not (whole or self.custom) and "variables" in inspect.signature(read).parameters:
+            read = partial(read, variables=self.variables)
+        return read
+
+
+def newest(files: pd.DataFrame) -> pd.DataFrame:
+    """Leave out files of which the list holds a newer version.
+
+    Versions are told by the name's ending, as in ``..._20100509_v05.cdf``; files whose names differ in
+    nothing else are versions of one file.
+
+    Warns
+    -----
+    SeasonWarning
+        Says how many files are left out, and the first.
+    """
+    names = files["datakey"].astype(str).str.rsplit("/", n=1).str[-1]
+    found = names.str.extract(_VERSION.pattern, flags=re.IGNORECASE)
+    stem = found["stem"].fillna(names) + found["rest"].fillna("")
+    version = [
+        tuple(int(number) for number in re.findall(r"\d+", text)) if isinstance(text, str) else ()
+        for text in found["version"]
+    ]
+    order = sorted(range(len(files)), key=lambda row: (stem.iloc[row], version[row]))
+    last = {stem.iloc[row]: row for row in order}
+    kept = sorted(last.values())
+    if len(kept) < len(files):
+        dropped = sorted(set(range(len(files))) - set(kept))
+        example = dropped[0]
+        warnings.warn(
+            f"{len(dropped)} files are left out since the list holds a newer version of each, for instance "
+            f"{names.iloc[example]}, where {names.iloc[last[stem.iloc[example]]]} is used.",
+            SeasonWarning,
+            stacklevel=3,
+        )
+    return files.iloc[kept]
+
+
+def fetch(datakey: str, cache: str | None = None) -> bytes:
+    """Read a file's bytes; with a cache folder from there, where it is put on the first time."""
+    if cache is None:
+        return storage.read(datakey)
+    path = str(Path(cache, datakey.rstrip("/").rsplit("/", 1)[-1]))
+    if storage.exists(path):
+        return storage.read(path)
+    data = storage.read(datakey)
+    Path(cache).mkdir(parents=True, exist_ok=True)
+    storage.write(path, data)
+    return data
+
+
+def _by_day(files: pd.DataFrame) -> Mapping[int, tuple[File, ...]]:
+    for name in ("start", "datakey"):
+        if name not in files.columns:
+            columns = ", ".join(map(str, files.columns))
+            raise InputError(f"The file list has no column {name!r}; it has {columns}.")
+    days: dict[int, list[File]] = {}
+    starts = pd.to_datetime(files["start"], utc=True)
+    stops = pd.to_datetime(files["stop"], utc=True) if "stop" in files.columns else starts
+    for start, stop, datakey in sorted(zip(starts, stops, files["datakey"].astype(str), strict=True)):
+        first = parse_time(start).as_unit("ns").value // DAY
+        # A file that stops at midnight, or a second after, is not one of two days.
+        last = first if pd.isna(stop) else max(first, (stop.as_unit("ns").value - DAY // 24) // DAY)
+        for day in range(first, last + 1):
+            days.setdefault(day, []).append(File(datakey, first, last))
+    return {day: tuple(of_day) for day, of_day in days.items()}
+
+
+def _as_rows(dataset: xr.Dataset, variables: Sequence[str], file: File) -> Rows:
+    for name in variables:
+        if name not in dataset.variables:
+            raise ReadError(_no_variable(dataset, name, file))
+    held = {name: dataset.variables[name] for name in variables}
+    dims = {variable.dims for variable in held.values()}
+    if len(dims) != 1 or len(next(iter(dims))) != 1:
+        shapes = ", ".join(f"{name}{variable.dims}" for name, variable in held.items())
+        raise ReadError(f"The variables of {file.datakey} do not share one dim of time: {shapes}.")
+    (dim,) = next(iter(dims))
+    if dim not in dataset.coords or dataset.variables[dim].dtype.kind != "M":
+        raise ReadError(f"The dim {dim!r} of {file.datakey} has no coordinate of times.")
+    time = dataset.variables[dim].to_numpy().astype("datetime64[ns]").astype(np.int64)
+    return Rows(time, {name: variable.to_numpy() for name, variable in held.items()})
+
+
+def _no_variable(dataset: xr.Dataset, name: str, file: File) -> str:
+    known = [str(known) for known, array in dataset.variables.items() if array.ndim == 1]
+    there = ", ".join(known) or "none"
+    return f"{file.datakey} has no variable {name!r}; it has {there}. {nearest(name, known)}"
+
+
+def _check_times(time: np.ndarray, files: Sequence[File]) -> None:
+    wrong = np.flatnonzero(np.diff(time) <= 0)
+    if len(wrong):
+        at = pd.Timestamp(int(time[wrong[0] + 1])).isoformat()
+        what = "repeat" if (np.diff(time) >= 0).all() else "go back"
+        raise ReadError(
+            f"The times of {', '.join(file.datakey for file in files)} {what} at {len(wrong)} rows, first at "
+            f"{at}. Orbits need increasing times: give a custom function that drops rows, such as "
+            "lambda ds: ds.drop_duplicates('Epoch').sortby('Epoch'), or check for files that overlap."
+        )
