@@ -161,18 +161,21 @@ class Run:
 
     def _drive_or_follow(self) -> Outcome:
         if self.ledger is None:
-            return self._work(None)
-        lease = Lease(self.ledger, self.id)
-        while not lease.acquire():
-            note = "another client drives this job; this one follows"
-            self._look_at_ledger(note)
-            if self._cancelled.is_set():
-                return self._finished(None, "it was cancelled")
-            time.sleep(_FOLLOW_SECONDS)
-        try:
-            return self._work(lease)
-        finally:
-            lease.release()
+            return self._work(threading.Event())
+        while True:
+            self._engine = None
+            lease = Lease(self.ledger, self.id)
+            while not lease.acquire():
+                self._look_at_ledger("another client drives this job; this one follows")
+                if self._cancelled.is_set():
+                    return self._finished(None, "it was cancelled")
+                time.sleep(_FOLLOW_SECONDS)
+            try:
+                outcome = self._work(lease.lost)
+            finally:
+                lease.release()
+            if not lease.lost.is_set():
+                return outcome
 
     def _look_at_ledger(self, note: str = "") -> pl.DataFrame:
         """Count what the ledger, or the memory, has of the files."""
@@ -209,7 +212,7 @@ class Run:
         merged = self._results.ok_per_shard()
         return [number for number, count in enumerate(merged) if count and wanted.get(number) == count]
 
-    def _work(self, lease: Lease | None) -> Outcome:
+    def _work(self, taken_over: threading.Event) -> Outcome:
         blob = dump_job(self.job)
         todo = self._todo()
         if self.ledger is not None:
@@ -220,21 +223,28 @@ class Run:
             with contextlib.ExitStack() as stack:
                 if len(todo) or (self.job.combine is not None and self.ledger is not None):
                     client = stack.enter_context(_client(self._client))
-                    state = self._run_engine(client, blob, todo)
+                    state = self._run_engine(client, blob, todo, taken_over)
         except BaseException as error:
             if self.ledger is not None:
                 self.ledger.write_json(f"runs/{self.id}.json", self._record("broken", str(error)))
             raise
         stopped = self._engine.stopped if self._engine is not None else None
-        if lease is not None and lease.lost.is_set():
-            stopped = "another client has taken the job over"
         if self.ledger is not None:
             self.ledger.write_json(f"runs/{self.id}.json", self._record(stopped or "finished"))
         return self._finished(state, stopped)
 
-    def _run_engine(self, client: Client, blob: bytes, todo: pa.Table) -> Any:
+    def _run_engine(self, client: Client, blob: bytes, todo: pa.Table, taken_over: threading.Event) -> Any:
         self._engine = Engine(
-            client, self.job, blob, todo, self._results, self.ledger, self.id, self._limits, self._progress
+            client,
+            self.job,
+            blob,
+            todo,
+            self._results,
+            self.ledger,
+            self.id,
+            self._limits,
+            self._progress,
+            taken_over,
         )
         if self._cancelled.is_set():
             self._engine.cancelled.set()
