@@ -8,6 +8,7 @@ WORKERS ?= 2
 
 .PHONY: help demo hub test lint lock clean
 .PHONY: help demo test lint lock image test-image test-kubernetes clean
+.PHONY: help demo test docs notebooks lint lock clean
 help:
 	@echo "make demo    run the whole line on this machine: out/irradiance.nc and out/irradiance.png"
 	@echo "make hub     run JupyterHub, a Dask gateway and JupyterLab on this machine, for a person to try"
@@ -16,6 +17,8 @@ help:
 	@echo "make demo    run the whole line on this machine: out/irradiance.nc and out/irradiance.png"
 	@echo "make season  a satellite season in blocks and in one piece: out/season/agg.png equals full.png"
 	@echo "make test    lint, types and all tests"
+	@echo "make docs    the documentation site, in docs/_build/html, with the notebooks run"
+	@echo "make notebooks   every notebook by papermill, in out/notebooks"
 	@echo "make lint    ruff and mypy"
 	@echo "make image   build the container image with docker or buildah; IMAGE, BASE_IMAGE and BUILDER choose"
 	@echo "make test-image       start the image that is there and run the demo job in it"
@@ -53,6 +56,16 @@ season: $(VENV)/.season
 
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
+notebooks: $(VENV)/.dev
+	mkdir -p out/notebooks
+	for notebook in notebooks/*.ipynb; do \
+		$(BIN)/papermill --cwd out/notebooks $$notebook out/$$notebook --no-progress-bar || exit 1; \
+	done
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
