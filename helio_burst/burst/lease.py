@@ -25,12 +25,20 @@ EXPIRE_SECONDS = 15.0
 
 
 class Lease:
-    """The right to drive one job, renewed by a thread while it is held."""
+    """The right to drive one job, renewed by a thread while it is held.
 
-    def __init__(self, ledger: Ledger, holder: str) -> None:
+    Parameters
+    ----------
+    holder : str
+        Who takes it.
+    name : str
+        The object that stands for it.
+    """
+
+    def __init__(self, ledger: Ledger, holder: str, name: str = "lease.json") -> None:
         self.ledger = ledger
         self.holder = holder
-        self.url = ledger.url("lease.json")
+        self.url = ledger.url(name)
         self._beat = 0
         self.lost = threading.Event()
         self._stop = threading.Event()
