@@ -119,6 +119,8 @@ class Lease:
 
 def _is_alive(pid: Any, started: Any) -> bool:
     try:
-        return bool(abs(psutil.Process(int(pid)).create_time() - float(started)) < 1.0)
+        process = psutil.Process(int(pid))
+        same = abs(process.create_time() - float(started)) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, TypeError, ValueError):
         return False

@@ -135,11 +135,20 @@ def map_files(
     >>> outcome.to_xarray(name="length").length.values  # doctest: +SKIP
     array([3, 5])
     """
-    job = _job(function, read, options, combine, retries, time_limit)
-    table = as_table(files)
-    limits = Limits(max_failures, _seconds(max_time, "max_time"), max_cost)
-    run = Run(job, table, client, _ledger(store, job), limits, _provenance(job, files))
-    run.start()
+    run = prepare(
+        function,
+        files,
+        read=read,
+        options=options,
+        client=client,
+        store=store,
+        combine=combine,
+        retries=retries,
+        time_limit=time_limit,
+        max_failures=max_failures,
+        max_time=max_time,
+        max_cost=max_cost,
+    ).start()
     return run.watch(progress) if wait else run
 
 
@@ -173,11 +182,45 @@ def map_partitions(
     Outcome
         As of `map_files`, whose other parameters this has too.
     """
-    job = _job(function, readers.row, options, combine, retries, time_limit)
-    table = as_table(partitions, "partitions")
-    limits = Limits(max_failures, _seconds(max_time, "max_time"), max_cost)
-    run = Run(job, table, client, _ledger(store, job), limits, _provenance(job, partitions))
+    run = prepare(
+        function,
+        partitions,
+        "partitions",
+        read=readers.row,
+        options=options,
+        client=client,
+        store=store,
+        combine=combine,
+        retries=retries,
+        time_limit=time_limit,
+        max_failures=max_failures,
+        max_time=max_time,
+        max_cost=max_cost,
+    )
     return run.start().watch(progress)
+
+
+def prepare(
+    function: Callable[..., Any],
+    items: pd.DataFrame | list[str],
+    what: str = "files",
+    *,
+    read: Reader = readers.by_name,
+    options: Mapping[str, Any] | None = None,
+    client: Client | None = None,
+    store: str | None = None,
+    combine: Any = None,
+    retries: Mapping[type[BaseException], int] | None = None,
+    time_limit: float | str | None = None,
+    max_failures: int | None = None,
+    max_time: float | str | None = None,
+    max_cost: float | None = None,
+) -> Run:
+    """Check the arguments of `map_files` and make a run of them that is not started yet."""
+    job = _job(function, read, options, combine, retries, time_limit)
+    table = as_table(items, what)
+    limits = Limits(max_failures, _seconds(max_time, "max_time"), max_cost)
+    return Run(job, table, client, _ledger(store, job), limits, _provenance(job, items))
 
 
 def attach(store: str, job: str | None = None, client: Client | None = None) -> Run:

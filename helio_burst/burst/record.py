@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import importlib.metadata
 import platform
 import secrets
 import threading
@@ -11,7 +13,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-import dask
 from distributed import Client
 
 from helio_burst import storage
@@ -40,6 +41,13 @@ def latest_record(ledger: Ledger) -> dict[str, Any]:
     return ledger.read_json(f"runs/{newest.url.rsplit('/', 1)[1]}") or {}
 
 
+def note_without_run(ledger: Ledger, status: str, error: str = "") -> None:
+    """Write a record for a run that came to its end before it began."""
+    run, now = new_run_id(), datetime.now(UTC).isoformat(timespec="seconds")
+    record = {"run": run, "status": status, "error": error, "by": who(), "host": platform.node(), "time": now}
+    ledger.write_json(f"runs/{run}.json", record)
+
+
 def who() -> str:
     """Name the user and the machine, for people."""
     try:
@@ -60,23 +68,26 @@ def describe_cluster(client: Client) -> dict[str, Any]:
         "workers": info["n_workers"],
         "threads": info["total_threads"],
         "memory": info["total_memory"],
-        "dask": dask.__version__,
+        "dask": importlib.metadata.version("distributed"),
     }
 
 
 class CancelWish:
     """The object in the store by which a run is cancelled from any machine.
 
-    A wish that was there before this was made is an old one, of a run that has ended.
+    Parameters
+    ----------
+    seen : dict, optional
+        A wish that has been obeyed; by default the one that is there now, which is of a run that has ended.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, seen: dict[str, Any] | None = None) -> None:
         self._ledger = ledger
-        self.seen = ledger.read_json(_CANCEL)
+        self.seen = seen if seen is not None else ledger.read_json(_CANCEL) or {}
 
     def is_made(self) -> bool:
         """Say whether somebody has asked for the end since."""
-        return self._ledger.read_json(_CANCEL) != self.seen
+        return (self._ledger.read_json(_CANCEL) or {}) != self.seen
 
     @staticmethod
     def make(ledger: Ledger) -> None:
@@ -85,25 +96,17 @@ class CancelWish:
         ledger.write_json(_CANCEL, wish)
 
 
-class Recorder:
-    """Writes a run's record every few seconds and looks for the wish to cancel it; a context manager.
+class Repeated:
+    """Does something every few seconds in a thread of its own; a context manager.
 
-    Parameters
-    ----------
-    write : callable
-        Writes the record.
-    wish : CancelWish
-        Looked for.
-    cancel : callable
-        Cancels the run.
+    A store that is down for a moment is no reason to stop: the next turn tries again.
     """
 
-    def __init__(self, write: Callable[[], None], wish: CancelWish, cancel: Callable[[], None]) -> None:
-        self._write = write
-        self._wish = wish
-        self._cancel = cancel
+    def __init__(self, action: Callable[[], object], seconds: float = RECORD_SECONDS) -> None:
+        self._action = action
+        self._seconds = seconds
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="helio-burst-record", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="helio-burst-repeated", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -116,10 +119,6 @@ class Recorder:
         self._thread.join()
 
     def _work(self) -> None:
-        while not self._stop.wait(RECORD_SECONDS):
-            try:
-                if self._wish.is_made():
-                    self._cancel()
-                self._write()
-            except StorageError:
-                continue  # a store that is down for a moment; the next turn tries again
+        while not self._stop.wait(self._seconds):
+            with contextlib.suppress(StorageError):
+                self._action()

@@ -30,7 +30,7 @@ from helio_burst.burst.ledger import Ledger
 from helio_burst.burst.merging import merge_stored
 from helio_burst.burst.outcome import Outcome
 from helio_burst.burst.progress import Progress, open_display
-from helio_burst.burst.record import CancelWish, Recorder, describe_cluster, new_run_id, who
+from helio_burst.burst.record import CancelWish, Repeated, describe_cluster, new_run_id, who
 from helio_burst.burst.results import Results
 from helio_burst.cluster import open_cluster
 from helio_burst.errors import BurstError
@@ -73,7 +73,7 @@ class Run:
         self.ledger = ledger
         self._files = files
         self._client = client
-        self._limits = limits
+        self.limits = limits
         self._provenance = provenance
         self._earlier = earlier
         self._results = earlier._results if earlier is not None else Results(ledger)
@@ -165,7 +165,7 @@ class Run:
 
     def _drive_or_follow(self) -> Outcome:
         if self.ledger is None:
-            return self._work(None, contextlib.nullcontext())
+            return self._work(None, None)
         wish = CancelWish(self.ledger)
         lease = Lease(self.ledger, self.id)
         while not lease.acquire():
@@ -174,10 +174,8 @@ class Run:
             if self._cancelled.is_set() or wish.is_made():
                 return self._finished(None, "it was cancelled")
             time.sleep(_FOLLOW_SECONDS)
-        if wish.is_made():
-            self.cancel()
         try:
-            return self._work(lease, Recorder(partial(self._note, "running"), wish, self.cancel))
+            return self._work(lease, wish)
         finally:
             lease.release()
 
@@ -216,16 +214,21 @@ class Run:
         merged = self._results.ok_per_shard()
         return [number for number, count in enumerate(merged) if count and wanted.get(number) == count]
 
-    def _work(self, lease: Lease | None, recorder: contextlib.AbstractContextManager[Any]) -> Outcome:
+    def write_down(self) -> bytes:
+        """Write the job and its files into the ledger, where any process can take it up; return the job."""
         blob = dump_job(self.job)
-        todo = self._todo()
         if self.ledger is not None:
             self.ledger.begin(self._description(), blob, self._files)
-        self._note("running")
+        return blob
+
+    def _work(self, lease: Lease | None, wish: CancelWish | None) -> Outcome:
+        todo = self._todo()
+        blob = self.write_down()
+        self._keep_record(wish)
         state: Any = None
         try:
             with contextlib.ExitStack() as stack:
-                stack.enter_context(recorder)
+                stack.enter_context(Repeated(partial(self._keep_record, wish)))
                 if len(todo) or (self.job.combine is not None and self.ledger is not None):
                     client = stack.enter_context(_client(self._client))
                     state = self._run_engine(client, blob, todo)
@@ -243,7 +246,7 @@ class Run:
 
     def _run_engine(self, client: Client, blob: bytes, todo: pa.Table) -> Any:
         self._engine = Engine(
-            client, self.job, blob, todo, self._results, self.ledger, self.id, self._limits, self._progress
+            client, self.job, blob, todo, self._results, self.ledger, self.id, self.limits, self._progress
         )
         if self._cancelled.is_set():
             self._engine.cancelled.set()
@@ -286,6 +289,11 @@ class Run:
             "begun": datetime.now(UTC).isoformat(),
             **self._provenance,
         }
+
+    def _keep_record(self, wish: CancelWish | None) -> None:
+        if wish is not None and wish.is_made():
+            self.cancel()
+        self._note("running")
 
     def _note(self, status: str, error: str = "") -> None:
         """Write the run's record into the ledger."""
