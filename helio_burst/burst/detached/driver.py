@@ -56,9 +56,11 @@ def drive(order: Order, ledger: Ledger) -> int:
                 note_without_run(ledger, "it was cancelled")
             else:
                 _run(order, ledger, client)
-    except HelioBurstError as error:  # there is no cluster
+    except Exception as error:  # there is no cluster; who submitted the job is away and reads the record
+        note_without_run(ledger, "broken", f"{type(error).__name__}: {error}")
+        if not isinstance(error, HelioBurstError):
+            raise
         logger.error("%s", error)
-        note_without_run(ledger, "broken", str(error))
     finally:
         lease.release()
     return ENDED

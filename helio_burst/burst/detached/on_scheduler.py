@@ -111,8 +111,8 @@ class DriverPlugin(SchedulerPlugin):
 
 
 def plugin_name(order: Order) -> str:
-    """Name the plugin of a job."""
-    return f"helio-burst-driver-{order.job}"
+    """Name the plugin of a driver."""
+    return f"helio-burst-driver-{order.name}"
 
 
 def _end_of(log: str, size: int = 4000) -> str:
