@@ -22,6 +22,7 @@ Below ``<store>/<job key>/``:
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import time
@@ -34,7 +35,13 @@ import xarray as xr
 
 from helio_burst import storage
 from helio_burst.burst.shard import Shard, decode_rows, decode_stacks, decode_state, encode
-from helio_burst.errors import BurstError, InputError, MissingObjectError, TransientStorageError
+from helio_burst.errors import (
+    BurstError,
+    InputError,
+    MissingObjectError,
+    StorageError,
+    TransientStorageError,
+)
 from helio_burst.storage import StorageOptions
 
 _READERS = 16
@@ -44,18 +51,29 @@ _WRITE_PATIENCE = 300.0
 
 def write_shard(url: str, shard: Shard, options: StorageOptions | None) -> None:
     """Write a shard, the object that makes it visible last; a store that is down is waited for."""
-    deadline = time.monotonic() + _WRITE_PATIENCE
-    for ending, data in encode(shard).items():
-        wait = 1.0
-        while True:
-            try:
-                storage.write(url + ending, data, options)
-                break
-            except TransientStorageError:
-                if time.monotonic() + wait > deadline:
-                    raise
-                time.sleep(wait)
-                wait = min(30.0, wait * 2)
+    written: list[str] = []
+    try:
+        for ending, data in encode(shard).items():
+            _write_patiently(url + ending, data, options)
+            written.append(url + ending)
+    except StorageError:
+        with contextlib.suppress(StorageError):  # arrays without their rows only take room
+            for part in written:
+                storage.delete(part, options)
+        raise
+
+
+def _write_patiently(url: str, data: bytes, options: StorageOptions | None) -> None:
+    deadline, wait = time.monotonic() + _WRITE_PATIENCE, 1.0
+    while True:
+        try:
+            storage.write(url, data, options)
+            return
+        except TransientStorageError:
+            if time.monotonic() + wait > deadline:
+                raise
+            time.sleep(wait)
+            wait = min(30.0, wait * 2)
 
 
 class Ledger:
