@@ -26,8 +26,10 @@ import contextlib
 import io
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -44,9 +46,11 @@ from helio_burst.errors import (
 )
 from helio_burst.storage import StorageOptions
 
+T = TypeVar("T")
+
 _READERS = 16
 # A store that is down for a while must not cost the work of a batch.
-_WRITE_PATIENCE = 300.0
+_PATIENCE = 300.0
 
 
 def write_shard(url: str, shard: Shard, options: StorageOptions | None) -> None:
@@ -54,7 +58,7 @@ def write_shard(url: str, shard: Shard, options: StorageOptions | None) -> None:
     written: list[str] = []
     try:
         for ending, data in encode(shard).items():
-            _write_patiently(url + ending, data, options)
+            _patiently(partial(storage.write, url + ending, data, options))
             written.append(url + ending)
     except StorageError:
         with contextlib.suppress(StorageError):  # arrays without their rows only take room
@@ -63,12 +67,12 @@ def write_shard(url: str, shard: Shard, options: StorageOptions | None) -> None:
         raise
 
 
-def _write_patiently(url: str, data: bytes, options: StorageOptions | None) -> None:
-    deadline, wait = time.monotonic() + _WRITE_PATIENCE, 1.0
+def _patiently(call: Callable[[], T]) -> T:
+    """Make a request of the store; one that is down for a while is waited for."""
+    deadline, wait = time.monotonic() + _PATIENCE, 1.0
     while True:
         try:
-            storage.write(url, data, options)
-            return
+            return call()
         except TransientStorageError:
             if time.monotonic() + wait > deadline:
                 raise
@@ -108,7 +112,7 @@ class Ledger:
 
     def write(self, name: str, data: bytes) -> None:
         """Write one object of the job."""
-        storage.write(self.url(name), data, self.options)
+        _patiently(partial(storage.write, self.url(name), data, self.options))
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write one object of the job as JSON."""
@@ -116,7 +120,7 @@ class Ledger:
 
     def read(self, name: str) -> bytes:
         """Read one object of the job."""
-        return bytes(storage.read(self.url(name), self.options))
+        return _patiently(partial(storage.read, self.url(name), self.options))
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Read one JSON object of the job; None if it is not there, or not whole."""

@@ -10,7 +10,6 @@ import polars as pl
 import pyarrow as pa
 import xarray as xr
 
-from helio_burst import storage
 from helio_burst.burst import failures as failure_rows
 from helio_burst.burst.assemble import assemble
 from helio_burst.burst.items import rows
@@ -143,7 +142,7 @@ class Outcome:
             known = nearest(datakey, keys[:5000])
             raise InputError(f"{datakey!r} is not among the files of this run. {known}")
         row = rows(self._items.slice(keys.index(datakey), 1))[0]
-        data = storage.read(row.datakey, self.job.storage) if self.job.fetches else b""
+        data = self.job.fetch(row.datakey) if self.job.fetches else b""
         return self.job.apply(data, row)
 
     def retry_failures(self, client: Client | None = None, progress: bool | None = None) -> Outcome:
