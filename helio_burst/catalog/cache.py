@@ -64,10 +64,12 @@ def local(url: str, options: StorageOptions | None = None) -> Path | bytes:
         return storage.read(url, options)
     try:
         info = storage.info(url, options)
-    except (MissingObjectError, AccessDeniedError, TransientStorageError):
+    except (AccessDeniedError, TransientStorageError):
         raise
     except StorageError:
-        # Some web servers answer GET but not HEAD.
+        if scheme == "s3":
+            raise
+        # Some web servers answer GET but not HEAD, and say so as if the file were missing.
         return storage.read(url, options)
     copy = _place(root, info)
     if _in_use(copy):

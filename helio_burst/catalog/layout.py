@@ -99,9 +99,9 @@ def is_time(cell: str) -> bool:
 def split(line: str) -> list[str]:
     """Split a line into its values, without the marks around them; a comma within quotes does not split."""
     quote = next((mark for mark in line if mark in "'\""), '"')
-    return [
-        cell.strip(MARKS) for cell in next(csv.reader([line], quotechar=quote, skipinitialspace=True), [])
-    ]
+    # A carriage return within a line would be taken for its end.
+    reader = csv.reader([line.replace("\r", " ")], quotechar=quote, skipinitialspace=True)
+    return [cell.strip(MARKS) for cell in next(reader, [])]
 
 
 def _find_header(lines: list[str]) -> tuple[int, tuple[str, ...]]:

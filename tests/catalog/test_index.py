@@ -308,6 +308,7 @@ def test_what_is_written_is_read_back(
 
 @given(st.binary(max_size=400), st.sampled_from(["csv", "csv-zip", "parquet"]), st.booleans())
 @example(b"a" * 300_000, "csv", False)
+@example(b"\r\x00", "csv", False)
 @example(b"2020-01-01,\x0bs3://b/1,5\n\x1c2020\x85\n", "csv", True)
 @example(b'"' * 3 + b"\x00,'", "csv", False)
 @settings(deadline=None)
