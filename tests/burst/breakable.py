@@ -1,4 +1,4 @@
-"""Things that the fault tests break on purpose: a cluster of real processes, and a proxy before the S3 endpoint."""
+"""What the fault tests break on purpose: a cluster of real processes, a proxy before the S3 endpoint."""
 
 from __future__ import annotations
 
