@@ -12,7 +12,7 @@ from helio_burst.catalog.findings import Finding
 from helio_burst.catalog.index_file import IndexFile
 from helio_burst.catalog.parquet_index import read_parquet
 from helio_burst.catalog.times import TIME
-from helio_burst.errors import CatalogError
+from helio_burst.errors import AccessDeniedError, CatalogError, StorageError
 from helio_burst.timespan import Timespan
 
 
@@ -41,6 +41,8 @@ def read_index(
     ------
     CatalogError
         The file is not of its format at all. A bad line is a finding and no error.
+    AccessDeniedError, StorageError
+        The local file or copy cannot be read.
     """
     if file.static:
         span = None
@@ -54,6 +56,10 @@ def read_index(
             f"{file.url} (entry {file.entry}) cannot be read as {file.indextype}: {error}. "
             "Write the file anew, or correct the entry's indextype."
         ) from error
+    except PermissionError as error:
+        raise AccessDeniedError(f"{file.url} (entry {file.entry}) may not be read: {error}.") from error
+    except OSError as error:
+        raise StorageError(f"{file.url} (entry {file.entry}) could not be read: {error}.") from error
 
 
 def overlaps(span: Timespan) -> pl.Expr:
