@@ -114,5 +114,5 @@ def use(client: Client) -> Use:
         plugin = dask_scheduler.plugins.get(PLUGIN)
         return (0.0, 0.0) if plugin is None else plugin.totals()
 
-    core_seconds, gib_seconds = client.run_on_scheduler(totals)  # type: ignore[no-untyped-call]
+    core_seconds, gib_seconds = client.run_on_scheduler(totals)
     return Use(core_seconds / 3600, gib_seconds / 3600)

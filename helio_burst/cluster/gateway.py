@@ -230,7 +230,8 @@ def ask(gateway: Gateway, what: str, action: Callable[[], T]) -> T:
             ) from error
         raise ClusterError(f"{failed}: {error}") from error
     except (ValueError, GatewayClusterError, ClientError) as error:
-        raise ClusterError(f"{failed}: {error}") from error
+        hint = " list_clusters() shows what runs, stop_all() ends it." if "limit" in str(error) else ""
+        raise ClusterError(f"{failed}: {error}{hint}") from error
 
 
 def _refusal(gateway: Gateway, status: int, message: str) -> str:

@@ -150,12 +150,6 @@ def test_a_scheduler_that_does_not_start(configured: LocalGateway) -> None:
         open_cluster("gateway", environment={"PYTHONHOME": "/nowhere"})
 
 
-def test_workers_that_do_not_come(configured: LocalGateway) -> None:
-    broken = {"DASK_DISTRIBUTED__WORKER__PRELOAD": "/nowhere/preload.py"}
-    with pytest.raises(ClusterError, match=r"no worker came within 4 s. Is there room"):
-        open_cluster("gateway", environment=broken, start_timeout="4 s")
-
-
 def test_a_detached_cluster_lives_on(configured: LocalGateway) -> None:
     cluster = open_cluster("gateway", workers=1, detached=True, idle="2 min")
     with cluster as client:
@@ -176,9 +170,12 @@ def test_a_detached_cluster_lives_on(configured: LocalGateway) -> None:
     with dask.config.set(somebody):
         with pytest.raises(ClusterError, match=f"did not show cluster {cluster.name}.*somebody else"):
             open_cluster("gateway", name=cluster.name)
-        assert list_clusters().empty
+        assert list_clusters().query("not here").empty
     with pytest.raises(ClusterError, match="Cluster none not found"):
         open_cluster("gateway", name="none")
+    client = connect_gateway(Target("gateway", configured.address))
+    client.stop_cluster(cluster.name)
+    close_gateway(client)
 
 
 ORPHAN = """
@@ -215,11 +212,11 @@ def test_a_gateway_at_its_limit(configured: LocalGateway, full: None) -> None:
 
 @pytest.fixture
 def full(configured: LocalGateway, gateway_cluster: Cluster) -> Iterator[None]:
-    """As many clusters as the gateway allows; they need not be ready, nor even start."""
+    """As many clusters as the gateway allows; they need not be ready."""
     client = connect_gateway(Target("gateway", configured.address))
     names = []
     while len(client.list_clusters()) < 3:
-        names.append(client.submit(environment={"PYTHONHOME": "/nowhere"}))
+        names.append(client.submit())
     yield
     for name in names:
         client.stop_cluster(name)

@@ -8,7 +8,12 @@ from time import time
 import pytest
 from distributed import Client, LocalCluster, fire_and_forget
 
+from helio_burst.cluster import Cluster, ending
+from helio_burst.cluster.opening import check_workers
 from helio_burst.cluster.preload import Watch, clear_detached, mark_detached
+from helio_burst.cluster.request import Request
+from helio_burst.cluster.targets import Target
+from helio_burst.errors import ClusterError
 from tests.cluster.conftest import until
 
 pytestmark = pytest.mark.xdist_group("local-cluster")
@@ -63,6 +68,15 @@ def test_a_cluster_without_client_ends_unless_a_detached_job_runs(cluster: Local
     assert "no client for" in str(reason(watch, 1000))
     whole = Watch(cluster.scheduler, idle=1e9, no_client=100, detached=True)
     assert reason(whole, 1000) is None
+
+
+def test_workers_that_do_not_come(cluster: LocalCluster) -> None:
+    """As with no room, or an image that cannot be pulled."""
+    waiting = Cluster(client=Client(cluster), target=Target("gateway"), dask_cluster=cluster, bounds=(1, 1))
+    with pytest.raises(ClusterError, match=r"no worker came within 0\.2 s. Is there room"):
+        check_workers(waiting, Request(start_timeout=0.2))
+    waiting.client.close()
+    ending.remove(waiting)
 
 
 def test_the_preload_ends_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
