@@ -87,9 +87,10 @@ class CountUse(SchedulerPlugin):
 
     def remove_worker(self, scheduler: Any, worker: str, **kwargs: Any) -> None:
         """Add up what a worker that has gone was."""
-        begin, cores, gib = self._present.pop(worker, (time(), 0, 0.0))
-        self._core_seconds += (time() - begin) * cores
-        self._gib_seconds += (time() - begin) * gib
+        now = time()
+        begin, cores, gib = self._present.pop(worker, (now, 0, 0.0))
+        self._core_seconds += (now - begin) * cores
+        self._gib_seconds += (now - begin) * gib
 
     def totals(self) -> tuple[float, float]:
         """Return core seconds and GiB seconds until now."""

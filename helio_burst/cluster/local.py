@@ -96,10 +96,8 @@ def fit_to_machine(request: Request, processors: int, memory: int) -> Fitted:
     return Fitted(low, high, cores, limit, notes)
 
 
-def _dashboard_address() -> str | None:
-    """Return the usual port of the dashboard if it is free, else any; None without bokeh."""
-    if importlib.util.find_spec("bokeh") is None:
-        return None
+def _dashboard_address() -> str:
+    """Return the usual port of the dashboard if it is free, else any."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -80,7 +80,7 @@ def test_workers_that_have_gone_stay_counted(monkeypatch: pytest.MonkeyPatch) ->
         def __init__(self) -> None:
             self.workers = {"a": Worker(), "b": Worker()}
 
-    clock = iter([0.0, 100.0, 300.0, 300.0, 400.0])
+    clock = iter([0.0, 100.0, 300.0, 400.0])
     monkeypatch.setattr("helio_burst.cluster.cost.time", lambda: next(clock))
     count = CountUse()
     count.add_worker(Scheduler(), "a")

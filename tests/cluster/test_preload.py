@@ -22,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("local-cluster")
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """A scheduler without workers, so that tasks stay where they are."""
-    with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         yield cluster
 
 
@@ -83,6 +83,6 @@ def test_the_preload_ends_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HELIO_BURST_NO_CLIENT_MINUTES", "0.005")
     preload = {"preload": ["helio_burst.cluster.preload"]}
     with LocalCluster(
-        n_workers=1, processes=False, dashboard_address=None, scheduler_kwargs=preload
+        n_workers=1, processes=False, dashboard_address="127.0.0.1:0", scheduler_kwargs=preload
     ) as cluster:
         until(lambda: cluster.scheduler.status.name == "closed")
