@@ -153,6 +153,8 @@ def cluster_options(gateway: Gateway, request: Request) -> dict[str, Any]:
     wanted: dict[str, Any] = {}
     for argument, value in _asked_for(request).items():
         names = [name for name in OPTION_NAMES[argument] if name in offered]
+        if not names and argument == "detached":  # other gateways know no difference
+            continue
         if not names:
             raise InputError(
                 f"The gateway at {gateway.address} lets nobody choose {argument}={value!r}. "

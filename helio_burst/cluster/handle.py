@@ -112,7 +112,7 @@ class Cluster:
         self.counts_use = True
 
     def use(self) -> cost.Use:
-        """Return core hours and memory hours so far, which know what they cost."""
+        """Return the core hours so far, which know what they cost."""
         return cost.use(self.client)
 
     @property

@@ -9,7 +9,7 @@ import pytest
 from distributed import Client, LocalCluster, fire_and_forget
 
 from helio_burst.cluster import Cluster, ending
-from helio_burst.cluster.opening import check_workers
+from helio_burst.cluster.opening import check_first_worker
 from helio_burst.cluster.preload import Watch, clear_detached, mark_detached
 from helio_burst.cluster.request import Request
 from helio_burst.cluster.targets import Target
@@ -74,7 +74,7 @@ def test_workers_that_do_not_come(cluster: LocalCluster) -> None:
     """As with no room, or an image that cannot be pulled."""
     waiting = Cluster(client=Client(cluster), target=Target("gateway"), dask_cluster=cluster, bounds=(1, 1))
     with pytest.raises(ClusterError, match=r"no worker came within 0\.2 s. Is there room"):
-        check_workers(waiting, Request(start_timeout=0.2))
+        check_first_worker(waiting, Request(start_timeout=0.2))
     waiting.client.close()
     ending.remove(waiting)
 
