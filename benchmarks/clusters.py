@@ -37,6 +37,8 @@ def plain_gateway(address: str, auth: Any, proxy_address: str | None = None) -> 
     yield client
     client.close()
     cluster.shutdown()
+    for closed in (gateway, cluster.gateway):
+        closed._asynchronous = True  # else each writes a traceback to the screen when Python drops it
 
 
 @contextlib.contextmanager
