@@ -38,7 +38,7 @@ hub: $(VENV)/.hub
 	$(BIN)/python -m helio_burst.cluster.hub $(PORT)
 
 test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
