@@ -133,7 +133,7 @@ def main() -> int:
     agg = in_blocks(files)
     full, how = in_one_piece(files, folder)
     wrong = agg["prob"].copy(data=multiplied(files).to_numpy()).where(agg["count"] > 0)
-    difference = agg["prob"] - full["prob"]
+    difference = (agg["prob"] - full["prob"]).assign_attrs(long_name="difference of probability", units="1")
     agg.to_netcdf(out / "season.nc")
 
     title = f"dB_mer > 0 nT by orbit, {START} to {STOP}"

@@ -30,6 +30,7 @@ class WatchedOrbits(pysat.Orbits):  # type: ignore[misc]
         self.first_day_orbits = self.rows = self.units = 0
         self.periods: list[float] = []
         self.mode: Any = "closed"
+        self.looks_back = False
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the orbits that belong to the days."""
@@ -59,13 +60,19 @@ class WatchedOrbits(pysat.Orbits):  # type: ignore[misc]
             self.mode = "open" if self._current == self.num - 1 else "closed"
         super().next()
 
+    def load(self, orbit_num: int) -> None:
+        """Load an orbit of the day; for the first one pysat looks at the day before, and comes back."""
+        self.looks_back = True
+        super().load(orbit_num)
+        self.looks_back = False
+
     def before_load(self) -> tuple[int, Crossing | None]:
         """Return the day that pysat is about to load, and what it carries into it."""
         inst = self.inst
         if inst.date is None:
             return -1, None
         day = _day(inst.date) + 1
-        if day not in self.days or self.first_day is None:
+        if day not in self.days or self.first_day is None or self.looks_back:
             return day, None
         if inst.empty:
             return day, Crossing("gap")
