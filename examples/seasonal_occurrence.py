@@ -2,11 +2,11 @@
 
     python examples/seasonal_occurrence.py [--data DIR] [--out out/season]
 
-Where do magnetic perturbations happen? For each bin of longitude and latitude: in what part of the orbits
-through it did dB_mer exceed 0? The data are made up in the form of C/NOFS VEFI files, unless --data names a
-pysat data directory with true ones. "full" is pysatSeasons' own by_orbit2D over all days (or one walk of ours,
-without pysat), "agg" is merged from blocks of one day that a Dask cluster counted, "multiplied" is what
-multiplying the blocks' probabilities gives, and is wrong.
+Where do magnetic perturbations happen? For each bin of longitude and latitude: in what part of the
+orbits through it did dB_mer exceed 0? The data are made up in the form of C/NOFS VEFI files, unless
+--data names a pysat data directory with true ones. "full" is pysatSeasons' own by_orbit2D over all days
+(or one walk of ours, without pysat), "agg" is merged from blocks of one day that a Dask cluster counted,
+"multiplied" is what multiplying the blocks' probabilities gives, and is wrong.
 """
 
 from __future__ import annotations

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pysat
 
 from helio_burst.season.orbits import DAY, natural_period
 from helio_burst.season.walk import Crossing
@@ -19,8 +18,15 @@ _JUMPING: dict[str, Any] = {
 }
 
 
-class WatchedOrbits(pysat.Orbits):  # type: ignore[misc]
-    """Orbits that are found on the days [first, last) only; the walk is pysat's own."""
+# pysat is not imported here, but comes with the Instrument (see `pysat_session`).
+if TYPE_CHECKING:
+    _Orbits: Any = object
+else:
+    _Orbits = object
+
+
+class WatchedOrbits(_Orbits):
+    """Goes before ``pysat.Orbits`` and gives only the orbits of the days [first, last); the walk is pysat's."""
 
     def watch(self, days: tuple[int, int]) -> None:
         """Start to take notes."""
@@ -102,10 +108,11 @@ class WatchedOrbits(pysat.Orbits):  # type: ignore[misc]
         }
 
 
-def watch(inst: Any, days: tuple[int, int]) -> WatchedOrbits:
+def watch(inst: Any, days: tuple[int, int]) -> Any:
     """Put watched orbits in the place of an Instrument's own."""
     own = inst.orbits
-    orbits = WatchedOrbits(inst, index=own.orbit_index, kind=own.kind, period=own.orbit_period)
+    watched = type("WatchedOrbits", (WatchedOrbits, type(own)), {})
+    orbits: Any = watched(inst, index=own.orbit_index, kind=own.kind, period=own.orbit_period)
     orbits.watch(days)
     inst.orbits = orbits
     load_next = inst.next
