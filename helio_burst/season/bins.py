@@ -52,7 +52,8 @@ class Bins(BaseModel):
     def centers(self) -> np.ndarray:
         """ndarray, shape (number,), float64: the middles of the bins."""
         edges = self.edges
-        return 0.5 * (edges[:-1] + edges[1:])
+        centers: np.ndarray = 0.5 * (edges[:-1] + edges[1:])
+        return centers
 
     def index(self, values: np.ndarray) -> np.ndarray:
         """Return the number of each value's bin: int, shape (n,); -1 below, and `number` above or for NaN."""

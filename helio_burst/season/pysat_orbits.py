@@ -25,8 +25,8 @@ else:
     _Orbits = object
 
 
-class WatchedOrbits(_Orbits):
-    """Goes before ``pysat.Orbits`` and gives only the orbits of the days [first, last); the walk is pysat's."""
+class WatchedOrbits(_Orbits):  # type: ignore[misc]
+    """Goes before ``pysat.Orbits`` and gives only orbits of the days [first, last); the walk is pysat's."""
 
     def watch(self, days: tuple[int, int]) -> None:
         """Start to take notes."""
