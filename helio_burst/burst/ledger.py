@@ -14,7 +14,10 @@ Below ``<store>/<job key>/``:
 ``lease.json``
     who is driving the job at present
 ``runs/<run>.json``
-    one record a run: when, where, how it ended
+    one record a run, renewed while it works: when, where, how far, how it ended; beside it, in ``.state``,
+    the merged result of a run that has one
+``cancel.json``
+    the wish that whoever drives the job stop
 """
 
 from __future__ import annotations
@@ -78,8 +81,8 @@ class Ledger:
 
     def begin(self, description: dict[str, Any], blob: bytes, files: pa.Table) -> None:
         """Note what the job is and which files it is asked for now."""
-        if not storage.exists(self.url("job.json"), self.options):
-            self.write_json("job.json", description)
+        earlier = self.read_json("job.json") or {}
+        self.write_json("job.json", description | {"begun": earlier.get("begun", description["begun"])})
         self.write("job.pickle", blob)
         sink = io.BytesIO()
         pq.write_table(files, sink, compression="zstd")
