@@ -1,7 +1,7 @@
 """The chart on a real cluster: log in, burst, lose a worker, stop the server, and leave nothing behind.
 
 `make test-kubernetes` runs this against the cluster of KUBECONFIG, with the commands helm and kubectl. It
-works in a namespace of its own and takes back everything that it brought, the custom resource definitions too.
+works in a namespace of its own and takes back all that it brought, the custom resource definitions too.
 """
 
 from __future__ import annotations
