@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 
 import polars as pl
 
@@ -14,6 +15,9 @@ from helio_burst.catalog.parquet_index import read_parquet
 from helio_burst.catalog.times import TIME
 from helio_burst.errors import AccessDeniedError, CatalogError, StorageError
 from helio_burst.timespan import Timespan
+
+# Beyond, most rows of a year are wanted anyway, and ruling the others out beforehand saves nothing.
+_NARROW = timedelta(days=100)
 
 
 def read_index(
@@ -46,8 +50,10 @@ def read_index(
     """
     if file.static:
         span = None
+    narrow = span if span is not None and span.stop - span.start < _NARROW else None
     try:
-        parts = read_parquet(file, span) if file.indextype == "parquet" else read_csv(file, span, findings)
+        parquet = file.indextype == "parquet"
+        parts = read_parquet(file, narrow) if parquet else read_csv(file, narrow, findings)
         for rows in parts:
             kept = rows if span is None else rows.filter(overlaps(span))
             yield _absolute(kept if lines else kept.drop(LINE, strict=False), file.base)
