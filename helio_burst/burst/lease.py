@@ -25,12 +25,20 @@ EXPIRE_SECONDS = 15.0
 
 
 class Lease:
-    """The right to drive one job, renewed by a thread while it is held."""
+    """The right to drive one job, renewed by a thread while it is held.
 
-    def __init__(self, ledger: Ledger, holder: str) -> None:
+    Parameters
+    ----------
+    holder : str
+        Who takes it.
+    name : str
+        The object that stands for it.
+    """
+
+    def __init__(self, ledger: Ledger, holder: str, name: str = "lease.json") -> None:
         self.ledger = ledger
         self.holder = holder
-        self.url = ledger.url("lease.json")
+        self.url = ledger.url(name)
         self._beat = 0
         self.lost = threading.Event()
         self._stop = threading.Event()
@@ -111,6 +119,8 @@ class Lease:
 
 def _is_alive(pid: Any, started: Any) -> bool:
     try:
-        return bool(abs(psutil.Process(int(pid)).create_time() - float(started)) < 1.0)
+        process = psutil.Process(int(pid))
+        same = abs(process.create_time() - float(started)) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, TypeError, ValueError):
         return False

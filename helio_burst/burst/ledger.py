@@ -14,11 +14,15 @@ Below ``<store>/<job key>/``:
 ``lease.json``
     who is driving the job at present
 ``runs/<run>.json``
-    one record a run: when, where, how it ended
+    one record a run, renewed while it works: when, where, how far, how it ended; beside it, in ``.state``,
+    the merged result of a run that has one
+``cancel.json``
+    the wish that whoever drives the job stop
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import time
@@ -31,7 +35,13 @@ import xarray as xr
 
 from helio_burst import storage
 from helio_burst.burst.shard import Shard, decode_rows, decode_stacks, decode_state, encode
-from helio_burst.errors import BurstError, InputError, MissingObjectError, TransientStorageError
+from helio_burst.errors import (
+    BurstError,
+    InputError,
+    MissingObjectError,
+    StorageError,
+    TransientStorageError,
+)
 from helio_burst.storage import StorageOptions
 
 _READERS = 16
@@ -41,18 +51,29 @@ _WRITE_PATIENCE = 300.0
 
 def write_shard(url: str, shard: Shard, options: StorageOptions | None) -> None:
     """Write a shard, the object that makes it visible last; a store that is down is waited for."""
-    deadline = time.monotonic() + _WRITE_PATIENCE
-    for ending, data in encode(shard).items():
-        wait = 1.0
-        while True:
-            try:
-                storage.write(url + ending, data, options)
-                break
-            except TransientStorageError:
-                if time.monotonic() + wait > deadline:
-                    raise
-                time.sleep(wait)
-                wait = min(30.0, wait * 2)
+    written: list[str] = []
+    try:
+        for ending, data in encode(shard).items():
+            _write_patiently(url + ending, data, options)
+            written.append(url + ending)
+    except StorageError:
+        with contextlib.suppress(StorageError):  # arrays without their rows only take room
+            for part in written:
+                storage.delete(part, options)
+        raise
+
+
+def _write_patiently(url: str, data: bytes, options: StorageOptions | None) -> None:
+    deadline, wait = time.monotonic() + _WRITE_PATIENCE, 1.0
+    while True:
+        try:
+            storage.write(url, data, options)
+            return
+        except TransientStorageError:
+            if time.monotonic() + wait > deadline:
+                raise
+            time.sleep(wait)
+            wait = min(30.0, wait * 2)
 
 
 class Ledger:
@@ -78,8 +99,8 @@ class Ledger:
 
     def begin(self, description: dict[str, Any], blob: bytes, files: pa.Table) -> None:
         """Note what the job is and which files it is asked for now."""
-        if not storage.exists(self.url("job.json"), self.options):
-            self.write_json("job.json", description)
+        earlier = self.read_json("job.json") or {}
+        self.write_json("job.json", description | {"begun": earlier.get("begun", description["begun"])})
         self.write("job.pickle", blob)
         sink = io.BytesIO()
         pq.write_table(files, sink, compression="zstd")

@@ -135,11 +135,20 @@ def map_files(
     >>> outcome.to_xarray(name="length").length.values  # doctest: +SKIP
     array([3, 5])
     """
-    job = _job(function, read, options, combine, retries, time_limit)
-    table = as_table(files)
-    limits = Limits(max_failures, _seconds(max_time, "max_time"), max_cost)
-    run = Run(job, table, client, _ledger(store, job), limits, _provenance(job, files))
-    run.start()
+    run = prepare(
+        function,
+        files,
+        read=read,
+        options=options,
+        client=client,
+        store=store,
+        combine=combine,
+        retries=retries,
+        time_limit=time_limit,
+        max_failures=max_failures,
+        max_time=max_time,
+        max_cost=max_cost,
+    ).start()
     return run.watch(progress) if wait else run
 
 
@@ -173,11 +182,45 @@ def map_partitions(
     Outcome
         As of `map_files`, whose other parameters this has too.
     """
-    job = _job(function, readers.row, options, combine, retries, time_limit)
-    table = as_table(partitions, "partitions")
-    limits = Limits(max_failures, _seconds(max_time, "max_time"), max_cost)
-    run = Run(job, table, client, _ledger(store, job), limits, _provenance(job, partitions))
+    run = prepare(
+        function,
+        partitions,
+        "partitions",
+        read=readers.row,
+        options=options,
+        client=client,
+        store=store,
+        combine=combine,
+        retries=retries,
+        time_limit=time_limit,
+        max_failures=max_failures,
+        max_time=max_time,
+        max_cost=max_cost,
+    )
     return run.start().watch(progress)
+
+
+def prepare(
+    function: Callable[..., Any],
+    items: pd.DataFrame | list[str],
+    what: str = "files",
+    *,
+    read: Reader = readers.by_name,
+    options: Mapping[str, Any] | None = None,
+    client: Client | None = None,
+    store: str | None = None,
+    combine: Any = None,
+    retries: Mapping[type[BaseException], int] | None = None,
+    time_limit: float | str | None = None,
+    max_failures: int | None = None,
+    max_time: float | str | None = None,
+    max_cost: float | None = None,
+) -> Run:
+    """Check the arguments of `map_files` and make a run of them that is not started yet."""
+    job = _job(function, read, options, combine, retries, time_limit)
+    table = as_table(items, what)
+    limits = Limits(max_failures, _seconds(max_time, "max_time"), max_cost)
+    return Run(job, table, client, _ledger(store, job), limits, _provenance(job, items))
 
 
 def attach(store: str, job: str | None = None, client: Client | None = None) -> Run:
@@ -194,10 +237,19 @@ def attach(store: str, job: str | None = None, client: Client | None = None) -> 
         Key of the job, or its beginning; by default the job begun last.
     """
     ledger = find(store, job, _options())
+    return run_of(ledger, client).start()
+
+
+def run_of(ledger: Ledger, client: Client | None, limits: Limits | None = None) -> Run:
+    """Make a run of what a ledger holds: the job, the files, where they came from."""
     description = ledger.read_json("job.json") or {}
-    provenance = {name: value for name, value in description.items() if name in _PROVENANCE}
-    run = Run(load_job_from(ledger), ledger.files(), client, ledger, Limits(), provenance)
-    return run.start()
+    provenance = provenance_of(description)
+    return Run(load_job_from(ledger), ledger.files(), client, ledger, limits or Limits(), provenance)
+
+
+def provenance_of(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Take from a ledger's description what goes into the attributes of the result."""
+    return {name: description[name] for name in _PROVENANCE if name in description}
 
 
 def _job(
@@ -240,13 +292,24 @@ def _seconds(value: float | str | None, name: str) -> float | None:
     return seconds
 
 
-_PROVENANCE = ("catalog", "id", "title", "endpoint", "start", "stop", "function", "function_hash", "versions")
+# What a file list's `attrs` may say of where its files come from.
+_SOURCE = ("catalog", "id", "title", "endpoint", "citation", "licence", "contact", "about")
+_PROVENANCE = (
+    *_SOURCE,
+    "range_start",
+    "range_stop",
+    "function",
+    "reader",
+    "function_hash",
+    "created",
+    "versions",
+)
 
 
 def _provenance(job: Job, files: Any) -> dict[str, Any]:
     """Say where the files came from and what is done to them, as attributes of the result."""
     attrs = getattr(files, "attrs", {})
-    known = {name: str(attrs[name]) for name in ("catalog", "id", "title", "endpoint") if name in attrs}
+    known = {name: str(attrs[name]) for name in _SOURCE if attrs.get(name)}
     known |= {f"range_{name}": str(attrs[name]) for name in ("start", "stop") if name in attrs}
     try:
         digest = job.key()

@@ -37,6 +37,8 @@ class Outcome:
         The last state of the run: counts, bytes, seconds, cost.
     provenance : dict
         Where the files came from and what was done to them.
+    record : dict
+        The run: its name, when it began and ended (UTC), user, host, cluster and counts.
     stopped : str, optional
         Why the run ended before its work was done.
     """
@@ -48,6 +50,7 @@ class Outcome:
         results: Results,
         progress: Progress,
         provenance: dict[str, Any],
+        record: dict[str, Any],
         state: Any = None,
         stopped: str | None = None,
     ) -> None:
@@ -55,6 +58,7 @@ class Outcome:
         self.value = job.combine.result(state) if job.combine is not None and state is not None else None
         self.progress = progress
         self.provenance = provenance
+        self.record = record
         self.stopped = stopped
         self._items = files
         self._results = results

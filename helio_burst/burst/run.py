@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import secrets
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+import cloudpickle
 import polars as pl
 import pyarrow as pa
 import xarray as xr
@@ -29,9 +30,10 @@ from helio_burst.burst.ledger import Ledger
 from helio_burst.burst.merging import merge_stored
 from helio_burst.burst.outcome import Outcome
 from helio_burst.burst.progress import Progress, open_display
+from helio_burst.burst.record import CancelWish, Repeated, describe_cluster, new_run_id, who
 from helio_burst.burst.results import Results
 from helio_burst.cluster import open_cluster
-from helio_burst.errors import BurstError
+from helio_burst.errors import BurstError, StorageError
 
 _FOLLOW_SECONDS = 1.0
 
@@ -67,16 +69,18 @@ class Run:
         earlier: Outcome | None = None,
     ) -> None:
         self.job = job
-        self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        self.id = new_run_id()
         self.ledger = ledger
         self._files = files
         self._client = client
-        self._limits = limits
+        self.limits = limits
         self._provenance = provenance
         self._earlier = earlier
         self._results = earlier._results if earlier is not None else Results(ledger)
         self._engine: Engine | None = None
         self._progress = Progress(total=len(files))
+        self._began = datetime.now(UTC)
+        self._cluster: dict[str, Any] = {}
         self._cancelled = threading.Event()
         self._outcome: Outcome | None = None
         self._error: BaseException | None = None
@@ -161,17 +165,18 @@ class Run:
 
     def _drive_or_follow(self) -> Outcome:
         if self.ledger is None:
-            return self._work(threading.Event())
+            return self._work(threading.Event(), None)
+        wish = CancelWish(self.ledger)
         while True:
             self._engine = None
             lease = Lease(self.ledger, self.id)
             while not lease.acquire():
                 self._look_at_ledger("another client drives this job; this one follows")
-                if self._cancelled.is_set():
+                if self._cancelled.is_set() or wish.is_made():
                     return self._finished(None, "it was cancelled")
                 time.sleep(_FOLLOW_SECONDS)
             try:
-                outcome = self._work(lease.lost)
+                outcome = self._work(lease.lost, wish)
             finally:
                 lease.release()
             if not lease.lost.is_set():
@@ -212,26 +217,34 @@ class Run:
         merged = self._results.ok_per_shard()
         return [number for number, count in enumerate(merged) if count and wanted.get(number) == count]
 
-    def _work(self, taken_over: threading.Event) -> Outcome:
+    def write_down(self) -> bytes:
+        """Write the job and its files into the ledger, where any process can take it up; return the job."""
         blob = dump_job(self.job)
-        todo = self._todo()
         if self.ledger is not None:
             self.ledger.begin(self._description(), blob, self._files)
-            self.ledger.write_json(f"runs/{self.id}.json", self._record("running"))
+        return blob
+
+    def _work(self, taken_over: threading.Event, wish: CancelWish | None) -> Outcome:
+        todo = self._todo()
+        blob = self.write_down()
+        self._keep_record(wish)
         state: Any = None
         try:
             with contextlib.ExitStack() as stack:
+                stack.enter_context(Repeated(partial(self._keep_record, wish)))
                 if len(todo) or (self.job.combine is not None and self.ledger is not None):
                     client = stack.enter_context(_client(self._client))
                     state = self._run_engine(client, blob, todo, taken_over)
+            stopped = self._engine.stopped if self._engine is not None else None
+            if self.ledger is not None and state is not None:
+                self.ledger.write(f"runs/{self.id}.state", cloudpickle.dumps(state))
+            outcome = self._finished(state, stopped)
         except BaseException as error:
-            if self.ledger is not None:
-                self.ledger.write_json(f"runs/{self.id}.json", self._record("broken", str(error)))
+            with contextlib.suppress(StorageError):  # the store may be what broke
+                self._note("broken", str(error))
             raise
-        stopped = self._engine.stopped if self._engine is not None else None
-        if self.ledger is not None:
-            self.ledger.write_json(f"runs/{self.id}.json", self._record(stopped or "finished"))
-        return self._finished(state, stopped)
+        self._note(stopped or "finished")
+        return outcome
 
     def _run_engine(self, client: Client, blob: bytes, todo: pa.Table, taken_over: threading.Event) -> Any:
         self._engine = Engine(
@@ -242,13 +255,15 @@ class Run:
             self._results,
             self.ledger,
             self.id,
-            self._limits,
+            self.limits,
             self._progress,
             taken_over,
         )
         if self._cancelled.is_set():
             self._engine.cancelled.set()
+        self._cluster = describe_cluster(client)
         state = self._engine.run()
+        self._cluster = max(self._cluster, describe_cluster(client), key=lambda cluster: cluster["threads"])
         if self.job.combine is None or self._engine.stopped is not None:
             return None
         if self.ledger is not None:
@@ -272,7 +287,8 @@ class Run:
         self._progress = final
         if self._engine is not None:
             self._engine.progress = final
-        return Outcome(self.job, self._files, self._results, final, self._provenance, state, stopped)
+        record = self._record(stopped or "finished")
+        return Outcome(self.job, self._files, self._results, final, self._provenance, record, state, stopped)
 
     def _description(self) -> dict[str, Any]:
         return {
@@ -285,22 +301,28 @@ class Run:
             **self._provenance,
         }
 
+    def _keep_record(self, wish: CancelWish | None) -> None:
+        if wish is not None and wish.is_made():
+            self.cancel()
+        self._note("running")
+
+    def _note(self, status: str, error: str = "") -> None:
+        """Write the run's record into the ledger."""
+        if self.ledger is not None:
+            self.ledger.write_json(f"runs/{self.id}.json", self._record(status, error))
+
     def _record(self, status: str, error: str = "") -> dict[str, Any]:
-        progress = self.progress
         return {
             "run": self.id,
             "status": status,
             "error": error,
+            "by": who(),
             "host": platform.node(),
             "pid": os.getpid(),
-            "time": datetime.now(UTC).isoformat(),
-            "total": progress.total,
-            "done": progress.done,
-            "failed": progress.failed,
-            "resumed": progress.resumed,
-            "bytes": progress.bytes,
-            "seconds": progress.seconds,
-            "cost": progress.cost,
+            "began": self._began.isoformat(timespec="seconds"),
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "cluster": self._cluster,
+            **asdict(self.progress),
             "helio_burst": helio_burst.__version__,
         }
 

@@ -1,0 +1,230 @@
+"""Jobs that outlive their submitter: a process that ends, drivers that are killed, a gateway's cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from dask_gateway import Gateway
+from dask_gateway.auth import BasicAuth
+from distributed import Client
+
+from helio_burst import readers
+from helio_burst.burst import Sum, detached, map_files
+from helio_burst.cluster.one_machine import LocalGateway
+from helio_burst.errors import BurstError, ClusterError, InputError
+
+SUBMIT = """
+import json, os, sys, time
+from helio_burst import readers
+from helio_burst.burst import detached
+
+def measure(data, pause, poison=None, folder=None):
+    time.sleep(pause)
+    if data == poison:
+        os._exit(1)
+    if folder:
+        open(os.path.join(folder, f"{len(data)}-{time.time_ns()}"), "w").close()
+    return len(data)
+
+order = json.loads(sys.stdin.read())
+files = order.pop("files")
+job = detached.submit(measure, files, read=readers.raw, **order)
+print(job.key)
+"""
+LOCAL = {"target": "local", "workers": 1, "memory": "1 GiB"}
+
+
+def until(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
+    """Wait until a condition holds, looking often."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{condition} does not hold after {seconds} s"
+        time.sleep(0.1)
+    return value
+
+
+def urls(count: int) -> list[str]:
+    return ["data:," + "x" * number for number in range(1, count + 1)]
+
+
+def submit_and_leave(environment: Mapping[str, str] | None = None, **order: Any) -> str:
+    """Submit from a process that has ended when this returns; return the job's key."""
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(
+        [sys.executable, "-c", SUBMIT],
+        input=json.dumps(order),
+        env=environ | (environment or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def driver_of(store: str, key: str) -> psutil.Process | None:
+    """Return the process that holds the driver's lease."""
+    try:
+        lease = json.loads(Path(store, key, "driver.json").read_text())
+        return psutil.Process(lease["pid"])
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return None
+
+
+def has_done(store: str, key: str, count: int) -> Callable[[], bool]:
+    return lambda: detached.status(store, key).progress.done >= count
+
+
+def test_a_job_goes_on_without_its_submitter_and_after_its_driver(tmp_path: Path) -> None:
+    store, calls = str(tmp_path / "store"), tmp_path / "calls"
+    calls.mkdir()
+    files = urls(60)
+    key = submit_and_leave(
+        files=files, store=store, cluster=LOCAL, options={"pause": 0.1, "folder": str(calls)}
+    )
+    until(has_done(store, key, 5))
+    running = detached.status(store)
+    assert (running.state, running.progress.total) == ("running", 60)
+    driver = driver_of(store, key)
+    assert driver is not None
+    assert driver.ppid() != os.getpid()
+    assert os.getsid(driver.pid) == driver.pid  # a session of its own: no terminal ends it
+    with pytest.raises(BurstError, match="driven already"):
+        detached.resume(store)
+
+    workers = driver.children(recursive=True)
+    driver.kill()
+    until(lambda: detached.status(store).state == "gone")
+    assert "resume goes on" in str(detached.status(store))
+    partial = detached.fetch(store)
+    assert partial.stopped == "gone"
+    assert 5 <= partial.progress.done < 60
+    until(lambda: not any(worker.is_running() for worker in workers))
+
+    job = detached.resume(store)
+    outcome = job.fetch(wait=True)
+    assert job.status().state == "finished"
+    assert outcome.to_xarray(name="length")["length"].to_numpy().tolist() == list(range(1, 61))
+    assert outcome.progress.resumed >= 5
+    # Nothing twice but the few files of the batches that were in flight when the driver was killed.
+    assert 60 <= len(list(calls.iterdir())) <= 60 + 10
+    assert "Driving measure" in job.logs()
+    until(lambda: driver_of(store, key) is None)
+
+    listed = detached.list_jobs(store)
+    assert listed[["job", "state", "done", "total", "failed"]].to_numpy().tolist() == [
+        [key, "finished", 60, 60, 0]
+    ]
+
+
+def test_a_job_is_cancelled_from_elsewhere_and_resumed(client: Client, tmp_path: Path) -> None:
+    store = str(tmp_path)
+    target = {"target": client.scheduler.address}
+    key = submit_and_leave(files=urls(40), store=store, cluster=target, options={"pause": 0.3})
+    until(has_done(store, key, 2))
+    stopped = detached.cancel(store)
+    assert (stopped.state, stopped.reason) == ("stopped", "it was cancelled")
+    assert 2 <= stopped.progress.done < 40
+    until(lambda: driver_of(store, key) is None)
+    assert detached.resume(store, key[:6]).fetch(wait=True).progress.done == 40
+
+
+def drivers(dask_scheduler: Any) -> list[str]:
+    return [name for name in dask_scheduler.plugins if name.startswith("helio-burst-driver")]
+
+
+def test_a_running_scheduler_drives_a_job_and_stays(client: Client, tmp_path: Path) -> None:
+    target = {"target": client.scheduler.address}
+    job = detached.submit(len, urls(8), read=readers.raw, store=str(tmp_path), cluster=target, combine=Sum())
+    outcome = job.fetch(wait=True)
+    assert outcome.value == sum(range(1, 9))
+    assert outcome.record["cluster"]["workers"] == 2
+    until(lambda: not client.run_on_scheduler(drivers))
+    assert client.submit(sum, [1, 2]).result() == 3
+    assert "Done: <Outcome" in job.logs()
+
+
+def test_a_cluster_that_does_not_start_breaks_the_job(tmp_path: Path) -> None:
+    cluster = {"target": "local", "options": {"no_such_option": 1}}
+    job = detached.submit(len, urls(2), read=readers.raw, store=str(tmp_path), cluster=cluster)
+    until(lambda: not job.status().is_active)
+    broken = job.status()
+    assert broken.state == "broken"
+    assert broken.reason
+    until(lambda: broken.reason.splitlines()[0] in job.logs())
+    with pytest.raises(BurstError, match="broken"):
+        job.fetch(wait=True)
+
+
+def test_wrong_requests_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    for cluster, message in (
+        ({"target": "gatway"}, "Unknown target"),
+        ({"worker": 2}, "Nearest: workers"),
+        ({"workers": 0}, "workers=0"),
+        ({"detached": True}, "no argument"),
+    ):
+        with pytest.raises(InputError, match=message):
+            detached.submit(len, urls(2), read=readers.raw, store=str(store), cluster=cluster)
+    assert not store.exists()
+    for look in (detached.status, detached.fetch, detached.cancel, detached.logs, detached.resume):
+        with pytest.raises(InputError, match="There is no job"):
+            look(str(store))
+    assert detached.list_jobs(str(store)).empty
+
+
+def test_a_run_of_a_notebook_is_seen_too(client: Client, tmp_path: Path) -> None:
+    outcome = map_files(len, urls(3), read=readers.raw, client=client, store=str(tmp_path), progress=False)
+    assert detached.status(str(tmp_path)).state == "finished"
+    assert detached.logs(str(tmp_path)) == ""
+    fetched = detached.fetch(str(tmp_path))
+    assert fetched.to_xarray().identical(outcome.to_xarray())
+
+
+@pytest.fixture
+def gateway() -> Iterator[LocalGateway]:
+    with LocalGateway({"HELIO_BURST_MAX_WORKERS": "2"}) as server:
+        yield server
+
+
+def test_a_gateway_s_cluster_outlives_its_client_and_ends_with_its_job(
+    gateway: LocalGateway, tmp_path: Path
+) -> None:
+    login = {
+        "DASK_GATEWAY__AUTH__TYPE": "basic",
+        "DASK_GATEWAY__AUTH__KWARGS": json.dumps({"username": gateway.user, "password": gateway.password}),
+    }
+    store = str(tmp_path)
+    files = urls(60)
+    key = submit_and_leave(
+        login,
+        files=files,
+        store=store,
+        cluster={"target": gateway.address, "workers": 2, "memory": "1 GiB"},
+        options={"pause": 0.1, "poison": "x" * 20},
+    )
+    with Gateway(gateway.address, auth=BasicAuth(gateway.user, gateway.password)) as asked:
+        (cluster,) = asked.list_clusters()
+        first = until(lambda: driver_of(store, key))
+        until(has_done(store, key, 5))
+        first.kill()
+        second = until(lambda: (driver := driver_of(store, key)) and driver != first and driver)
+        assert [report.name for report in asked.list_clusters()] == [cluster.name]
+        until(lambda: not asked.list_clusters())
+        assert not second.is_running()
+    outcome = detached.fetch(store)
+    assert outcome.stopped is None
+    assert outcome.failures["datakey"].tolist() == [files[19]]
+    expected = [number for number in range(1, 61) if number != 20]
+    assert outcome.to_xarray(name="length")["length"].to_numpy().tolist() == expected
+    assert outcome.progress.resumed >= 5
