@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from time import time
 
 import pytest
-from distributed import Client, LocalCluster, fire_and_forget
+from distributed import Client, LocalCluster, Scheduler, fire_and_forget
 
 from helio_burst.cluster import Cluster, ending
 from helio_burst.cluster.opening import check_first_worker
@@ -81,8 +82,10 @@ def test_workers_that_do_not_come(cluster: LocalCluster) -> None:
 
 def test_the_preload_ends_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HELIO_BURST_NO_CLIENT_MINUTES", "0.005")
-    preload = {"preload": ["helio_burst.cluster.preload"]}
-    with LocalCluster(
-        n_workers=1, processes=False, dashboard_address="127.0.0.1:0", scheduler_kwargs=preload
-    ) as cluster:
-        until(lambda: cluster.scheduler.status.name == "closed")
+
+    async def run() -> None:
+        preload = ["helio_burst.cluster.preload"]
+        async with Scheduler(dashboard_address="127.0.0.1:0", preload=preload) as scheduler:
+            await asyncio.wait_for(scheduler.finished(), 60)
+
+    asyncio.run(run())
