@@ -39,8 +39,8 @@ def start_local(request: Request, target: Target) -> Cluster:
             **request.options,
         )
         dashboard = dask_cluster.dashboard_link
-    if fitted.adaptive:
-        dask_cluster.adapt(minimum=fitted.low, maximum=fitted.high)
+    # Also with equal bounds: a worker that died while its nanny was still starting is not restarted by it.
+    dask_cluster.adapt(minimum=fitted.low, maximum=fitted.high)
     return Cluster(
         client=Client(dask_cluster),
         dask_cluster=dask_cluster,
