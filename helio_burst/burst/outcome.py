@@ -80,14 +80,15 @@ class Outcome:
         frame: pd.DataFrame = self._items.to_pandas()
         table = self._rows()
         for name in ("ok", "attempts", "seconds", "worker"):
-            frame[name] = table[name].to_pandas()
+            column = table[name]
+            frame[name] = (column.cast(pl.String) if name == "worker" else column).to_pandas()
         return frame
 
     @property
     def failures(self) -> pd.DataFrame:
         """The files without a result: datakey, error, message, traceback, attempts, worker."""
-        failed: pl.DataFrame = self._rows().filter(pl.col("ok").not_())
-        frame: pd.DataFrame = failed.select(failure_rows.COLUMNS).to_pandas()
+        failed = self._results.failures(self._rows())
+        frame: pd.DataFrame = failed.select(failure_rows.COLUMNS).cast({"worker": pl.String}).to_pandas()
         return frame
 
     def failures_by_cause(self) -> pd.DataFrame:

@@ -185,7 +185,7 @@ class Run:
     def _look_at_ledger(self, note: str = "") -> pl.DataFrame:
         """Count what the ledger, or the memory, has of the files."""
         self._results.refresh()
-        table = self._results.table(self._files)
+        table = self._results.table(self._files, ["passing"])
         self._progress = replace(
             self._progress,
             done=int(table["ok"].is_not_null().sum()),
