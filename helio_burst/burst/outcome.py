@@ -85,9 +85,12 @@ class Outcome:
 
     @property
     def failures(self) -> pd.DataFrame:
-        """The files without a result: datakey, error, message, traceback, attempts, worker."""
-        failed: pl.DataFrame = self._rows().filter(pl.col("ok").not_())
-        frame: pd.DataFrame = failed.select(failure_rows.COLUMNS).to_pandas()
+        """The files without a result: datakey, start, error, message, traceback, attempts, worker."""
+        failed = self._rows()["ok"].not_().fill_null(False)
+        frame: pd.DataFrame = self._rows().filter(failed).select(failure_rows.COLUMNS).to_pandas()
+        if "start" in self._items.column_names:
+            starts = self._items.column("start").filter(failed.to_arrow())
+            frame.insert(1, "start", starts.to_pandas())
         return frame
 
     def failures_by_cause(self) -> pd.DataFrame:
