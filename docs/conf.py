@@ -61,5 +61,9 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+# Pages without pages below them need no navigation at their side.
+html_sidebars = dict.fromkeys(
+    ["index", "getting-started", "architecture", "deploy", "why-not-multiply", "generated/benchmarks"], []
+)
 html_favicon = "_static/mark.svg"
 html_show_sourcelink = False

@@ -150,6 +150,15 @@ def sweep(
         raise typer.Exit(1)
 
 
+def prices() -> None:
+    """Show the price table by which runs count what they cost."""
+    from helio_burst.cli.output import results
+    from helio_burst.cluster.prices import read_prices
+
+    for name, value in read_prices():
+        results.print(f"{name.replace('_', ' ')}: {value}")
+
+
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the result.")] = Path("out"),
     images: Annotated[int, typer.Option("--images", min=2, help="How many synthetic images.")] = 48,

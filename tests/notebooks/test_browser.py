@@ -90,7 +90,8 @@ def page(tmp_path: Path) -> Iterator[Page]:
 
 
 def run_all_cells(page: Page) -> None:
-    """Run a notebook as a person does, by the menu."""
+    """Run a notebook as a person does: by the menu, when the kernel is there; what comes earlier is lost."""
+    expect(page.get_by_role("button", name="Python 3 (ipykernel) | Idle")).to_be_visible(timeout=180_000)
     page.get_by_role("menuitem", name="Run", exact=True).click(timeout=120_000)
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
@@ -117,8 +118,12 @@ def take_picture(page: Page, path: Path) -> None:
     news = page.get_by_role("button", name="Hide notification")
     if news.count():
         news.first.click()
-    page.set_viewport_size({"width": 1280, "height": 1300})
-    page.locator(".helio-burst-progress").scroll_into_view_if_needed()
+        expect(news).to_have_count(0)
+    page.set_viewport_size({"width": 1400, "height": 1500})
+    page.locator(".jp-OutputArea-output img").first.scroll_into_view_if_needed()
+    page.mouse.move(900, 700)
+    page.mouse.wheel(0, 420)
+    expect(page.locator(".helio-burst-progress")).to_be_in_viewport()
     page.screenshot(path=path)
 
 
