@@ -86,9 +86,13 @@ class Outcome:
 
     @property
     def failures(self) -> pd.DataFrame:
-        """The files without a result: datakey, error, message, traceback, attempts, worker."""
-        failed = self._results.failures(self._rows())
-        frame: pd.DataFrame = failed.select(failure_rows.COLUMNS).cast({"worker": pl.String}).to_pandas()
+        """The files without a result: datakey, start, error, message, traceback, attempts, worker."""
+        table = self._rows()
+        failed = self._results.failures(table).select(failure_rows.COLUMNS)
+        frame: pd.DataFrame = failed.cast({"worker": pl.String}).to_pandas()
+        if "start" in self._items.column_names:
+            starts = self._items.column("start").filter((table["ok"].not_()).fill_null(False).to_arrow())
+            frame.insert(1, "start", starts.to_pandas())
         return frame
 
     def failures_by_cause(self) -> pd.DataFrame:
