@@ -29,7 +29,7 @@ from helio_burst.burst import detached
 
 def measure(data, pause, poison=None, folder=None):
     time.sleep(pause)
-    if data == poison:
+    if data.decode() == poison:
         os._exit(1)
     if folder:
         open(os.path.join(folder, f"{len(data)}-{time.time_ns()}"), "w").close()
