@@ -101,6 +101,13 @@ def test_write_if_absent(place: str) -> None:
     assert storage.read(url) == b"first"
 
 
+def test_buffers_are_read_without_a_copy(place: str) -> None:
+    storage.write(storage.join(place, "buffer"), b"some bytes")
+    view = storage.read_buffer(storage.join(place, "buffer"))
+    assert view.readonly
+    assert view.tobytes() == b"some bytes"
+
+
 def test_empty_object(place: str) -> None:
     storage.write(storage.join(place, "empty"), b"")
     assert storage.read(storage.join(place, "empty")) == b""

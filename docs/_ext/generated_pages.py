@@ -21,9 +21,24 @@ def write_pages(app: Sphinx) -> None:
     OUT.mkdir(exist_ok=True)
     pages = {"benchmarks.md": benchmarks(), "commands.md": commands(), "job-file.md": job_file()}
     for name, text in pages.items():
-        path = OUT / name
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+        _write(OUT / name, text)
+    copy_notebooks()
+
+
+def copy_notebooks() -> None:
+    """Bring the notebooks into the site; those that are gone leave it."""
+    wanted = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb")}
+    for path in (DOCS / "notebooks").glob("*.ipynb"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        _write(DOCS / "notebooks" / name, text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file, but only if it changes: Sphinx builds anew what is newer."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
 
 
 def benchmarks() -> str:

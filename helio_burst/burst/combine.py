@@ -209,7 +209,7 @@ class Histogram:
 
     def merge(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Add two sets of counts."""
-        return one + other
+        return np.add(one, other)
 
     def result(self, state: np.ndarray) -> xr.DataArray:
         """Return the counts as DataArray, dims (bin,), with the bins' edges and centres as coordinates."""

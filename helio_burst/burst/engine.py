@@ -19,7 +19,7 @@ from helio_burst.burst.items import to_bytes
 from helio_burst.burst.job import Job
 from helio_burst.burst.ledger import Ledger
 from helio_burst.burst.merging import MergeTree, summary_of
-from helio_burst.burst.progress import Progress
+from helio_burst.burst.progress import Progress, duration
 from helio_burst.burst.results import Results
 from helio_burst.burst.shard import build
 from helio_burst.burst.sizing import Sizer
@@ -35,6 +35,7 @@ WINDOW_LEAST = 4
 _MOST_DEATHS = 4
 _MOST_STORE_TRIES = 3
 _TICK = 1.0
+_QUIET_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class Engine:
         Takes the shards when there is no ledger.
     resumed : Progress
         What earlier runs have done.
+    taken_over : Event
+        Set when another client drives the job instead.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class Engine:
         run: str,
         limits: Limits,
         resumed: Progress,
+        taken_over: threading.Event,
     ) -> None:
         self._client = client
         self._job = job
@@ -114,12 +118,15 @@ class Engine:
         self._arrived: queue.Queue[Future[Any]] = queue.Queue()
         self._number = 0
         self._failed_now = 0
+        self._job_future: Future[Any] | None = None
         self._threads = 0
         self._began = time.monotonic()
         self._last_tick = self._began
+        self._last_arrival = self._began
         self._tree = MergeTree(client) if job.combine is not None and ledger is None else None
         self.progress = resumed
         self.cancelled = threading.Event()
+        self.taken_over = taken_over
         self.stopped: str | None = None
 
     def run(self) -> Any:
@@ -131,13 +138,10 @@ class Engine:
             The job cannot go on: the function does not load on the workers, the store cannot be written, the
             cluster is gone. What is done by then is in the ledger.
         """
-        job = self._client.submit(
-            bytes, self._blob, key=f"helio-burst-job-{self._run}", pure=False, priority=10
-        )
         try:
             self._look_at_cluster()
             while (self._todo or self._flying) and self._goes_on():
-                self._fill(job)
+                self._fill()
                 try:
                     future = self._arrived.get(timeout=_TICK)
                 except queue.Empty:
@@ -147,22 +151,31 @@ class Engine:
                 if time.monotonic() - self._last_tick > _TICK:
                     self._look_at_cluster()
             if self._tree is not None and self.stopped is None:
-                return self._tree.result(job)
+                return self._tree.result(self._job_on_cluster())
         finally:
             self._look_at_clock()
-            self._client.cancel([future for _, future in self._flying.values()])
-            job.release()
-            self._client.set_metadata([BEGUN, self._run], {})
+            if self._client.status == "running":
+                self._client.cancel([future for _, future in self._flying.values()])
+                self._client.set_metadata([BEGUN, self._run], {})
         return None
+
+    def _job_on_cluster(self) -> Future[Any]:
+        """Return the pickled job as a task's result, which Dask brings to each worker once."""
+        if self._job_future is None or self._job_future.status not in ("pending", "finished"):
+            key = f"helio-burst-job-{self._run}-{self._number}"
+            self._job_future = self._client.submit(bytes, self._blob, key=key, pure=False, priority=10)
+        return self._job_future
 
     def _goes_on(self) -> bool:
         if self.cancelled.is_set():
             self.stopped = self.stopped or "it was cancelled"
+        elif self.taken_over.is_set():
+            self.stopped = "another client has taken the job over"
         elif self.stopped is None:
             self.stopped = self._limits.reached(self.progress, self._failed_now)
         return self.stopped is None
 
-    def _fill(self, job: Future[Any]) -> None:
+    def _fill(self) -> None:
         """Put batches on the cluster until the window is full."""
         window = max(WINDOW_LEAST, WINDOW_PER_THREAD * self._threads)
         while self._todo and len(self._flying) < window:
@@ -173,9 +186,9 @@ class Engine:
                 if stop < span.stop:
                     self._todo.appendleft(replace(span, start=stop))
                     span = replace(span, stop=stop)
-            self._submit(job, span)
+            self._submit(span)
 
-    def _submit(self, job: Future[Any], span: _Span) -> None:
+    def _submit(self, span: _Span) -> None:
         self._number += 1
         batch = Batch(
             self._run,
@@ -185,7 +198,7 @@ class Engine:
             span.isolate,
         )
         key = f"helio-burst-{self._run}-{self._number}"
-        future = self._client.submit(run_batch, job, batch, key=key, pure=False)
+        future = self._client.submit(run_batch, self._job_on_cluster(), batch, key=key, pure=False)
         if self._tree is not None:
             # The state stays on its worker; only the rows come here.
             self._tree.hold(self._number, future)
@@ -195,6 +208,7 @@ class Engine:
 
     def _take(self, future: Future[Any]) -> None:
         span, _ = self._flying.pop(future.key)
+        self._last_arrival = time.monotonic()
         try:
             report: Report = future.result()
         except KilledWorker:
@@ -285,6 +299,9 @@ class Engine:
         hours = (now - self._last_tick) / 3600
         self._last_tick = now
         note = "" if self._threads else "waiting for the first worker"
+        if self._flying and now - self._last_arrival > _QUIET_SECONDS:
+            quiet = duration(now - self._last_arrival)
+            note = note or f"nothing has ended for {quiet}; time_limit= ends files that hang"
         self.progress = replace(
             self.progress,
             threads=self._threads,

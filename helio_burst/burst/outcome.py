@@ -78,7 +78,7 @@ class Outcome:
     @property
     def files(self) -> pd.DataFrame:
         """The list of files, with ``ok`` (null where not done), ``attempts``, ``seconds`` and ``worker``."""
-        frame = self._items.to_pandas()
+        frame: pd.DataFrame = self._items.to_pandas()
         table = self._rows()
         for name in ("ok", "attempts", "seconds", "worker"):
             frame[name] = table[name].to_pandas()
@@ -87,7 +87,7 @@ class Outcome:
     @property
     def failures(self) -> pd.DataFrame:
         """The files without a result: datakey, error, message, traceback, attempts, worker."""
-        failed = self._rows().filter(pl.col("ok").not_())
+        failed: pl.DataFrame = self._rows().filter(pl.col("ok").not_())
         frame: pd.DataFrame = failed.select(failure_rows.COLUMNS).to_pandas()
         return frame
 

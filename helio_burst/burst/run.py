@@ -165,6 +165,21 @@ class Run:
 
     def _drive_or_follow(self) -> Outcome:
         if self.ledger is None:
+            return self._work(threading.Event())
+        while True:
+            self._engine = None
+            lease = Lease(self.ledger, self.id)
+            while not lease.acquire():
+                self._look_at_ledger("another client drives this job; this one follows")
+                if self._cancelled.is_set():
+                    return self._finished(None, "it was cancelled")
+                time.sleep(_FOLLOW_SECONDS)
+            try:
+                outcome = self._work(lease.lost)
+            finally:
+                lease.release()
+            if not lease.lost.is_set():
+                return outcome
             return self._work(None, None)
         wish = CancelWish(self.ledger)
         lease = Lease(self.ledger, self.id)
@@ -214,6 +229,7 @@ class Run:
         merged = self._results.ok_per_shard()
         return [number for number, count in enumerate(merged) if count and wanted.get(number) == count]
 
+    def _work(self, taken_over: threading.Event) -> Outcome:
     def write_down(self) -> bytes:
         """Write the job and its files into the ledger, where any process can take it up; return the job."""
         blob = dump_job(self.job)
@@ -231,6 +247,7 @@ class Run:
                 stack.enter_context(Repeated(partial(self._keep_record, wish)))
                 if len(todo) or (self.job.combine is not None and self.ledger is not None):
                     client = stack.enter_context(_client(self._client))
+                    state = self._run_engine(client, blob, todo, taken_over)
                     state = self._run_engine(client, blob, todo)
             stopped = self._engine.stopped if self._engine is not None else None
             if lease is not None and lease.lost.is_set():
@@ -241,11 +258,25 @@ class Run:
         except BaseException as error:
             self._note("broken", str(error))
             raise
+        stopped = self._engine.stopped if self._engine is not None else None
+        if self.ledger is not None:
+            self.ledger.write_json(f"runs/{self.id}.json", self._record(stopped or "finished"))
+        return self._finished(state, stopped)
         self._note(stopped or "finished")
         return outcome
 
-    def _run_engine(self, client: Client, blob: bytes, todo: pa.Table) -> Any:
+    def _run_engine(self, client: Client, blob: bytes, todo: pa.Table, taken_over: threading.Event) -> Any:
         self._engine = Engine(
+            client,
+            self.job,
+            blob,
+            todo,
+            self._results,
+            self.ledger,
+            self.id,
+            self._limits,
+            self._progress,
+            taken_over,
             client, self.job, blob, todo, self._results, self.ledger, self.id, self.limits, self._progress
         )
         if self._cancelled.is_set():

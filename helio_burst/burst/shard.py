@@ -14,9 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
-import zarr
-from zarr.core.buffer import default_buffer_prototype
-from zarr.storage import MemoryStore
 
 from helio_burst.burst.failures import Failure
 from helio_burst.burst.items import KEYS
@@ -105,6 +102,10 @@ def decode_rows(data: bytes) -> tuple[pa.Table, dict[str, Any]]:
 
 def decode_stacks(data: bytes) -> list[xr.Dataset]:
     """Read the arrays of a shard."""
+    import zarr  # here and below: it takes long to import, and most jobs return numbers
+    from zarr.core.buffer import default_buffer_prototype
+    from zarr.storage import MemoryStore
+
     contents: dict[str, Any] = {}
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for name in archive.namelist():
@@ -120,6 +121,9 @@ def decode_state(data: bytes) -> Any:
 
 
 def _zip_datasets(datasets: Sequence[xr.Dataset]) -> bytes:
+    import zarr
+    from zarr.storage import MemoryStore
+
     store = MemoryStore()
     zarr.create_group(store)
     for number, dataset in enumerate(datasets):

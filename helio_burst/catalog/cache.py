@@ -1,4 +1,4 @@
-"""Local copies of remote registries, catalogs and index files, used as long as the remote ones are the same."""
+"""Local copies of remote registries, catalogs and index files, used while the remote ones stay the same."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REMOTE = ("s3", "http", "https")
 
 
 def folder() -> Path | None:
-    """Return the folder of the copies: HELIO_BURST_CACHE, else the user's cache folder; None if that is "off"."""
+    """Return the folder of the copies: HELIO_BURST_CACHE or the user's cache folder; None if it is "off"."""
     given = os.environ.get(ENVIRONMENT)
     if given is None:
         return platformdirs.user_cache_path("helio_burst") / "catalog"

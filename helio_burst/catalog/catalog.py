@@ -10,7 +10,8 @@ import pandas as pd
 
 from helio_burst import storage
 from helio_burst.catalog import cache
-from helio_burst.catalog.document import Document, Entry, read_document
+from helio_burst.catalog.document import Document, read_document
+from helio_burst.catalog.entry import Entry
 from helio_burst.catalog.files import list_files
 from helio_burst.catalog.findings import report
 from helio_burst.catalog.lint import lint
@@ -67,8 +68,8 @@ class Catalog:
 
     Attributes
     ----------
-    endpoint, name : str
-        Where it is and what it calls itself.
+    endpoint, url, name : str
+        Where it is, where its JSON is, and what it calls itself.
     version : str
         Version of the specification that it follows.
     """
@@ -81,11 +82,12 @@ class Catalog:
         self._strict = strict
         self.endpoint = document.endpoint
         self.name = document.name
+        self.url = document.url
         self.version = ".".join(map(str, document.version))
 
     @property
     def entries(self) -> pd.DataFrame:
-        """The data sets, one a row: id, title, start, stop (UTC), filetype, indextype, index and what else they have."""
+        """The data sets, one a row: id, title, start, stop (UTC), filetype, indextype, index, and more."""
         return entries_table(self._document.entries)
 
     def entry(self, id: str) -> Entry:

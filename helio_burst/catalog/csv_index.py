@@ -18,9 +18,9 @@ from helio_burst.catalog.times import TIME, Writing, read_times
 from helio_burst.timespan import Timespan
 
 _HEAD = 64 * 1024
-# Bytes read at once: of a whole file little by little, to bound the memory; all of it where few rows are kept.
+# Bytes read at once: a whole file is read little by little, to bound the memory, unless few rows are kept.
 _BLOCK, _WHOLE = 4 << 20, 256 << 20
-# So many odd lines of a block are looked at one by one before the slower reading of the whole is worth it.
+# Up to so many odd lines of a block are looked at one by one; beyond, the slower reading of all pays.
 _FEW = 100
 LINE, _OVERFLOW, _ODD, _STOP = "\x00line", "\x00overflow", "\x00odd", "\x00stop"
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from helio_burst.catalog import cache
-from helio_burst.catalog.document import INDEX_TYPES, Document, Entry, parse_json
+from helio_burst.catalog.document import Document
+from helio_burst.catalog.entry import INDEX_TYPES, Entry
 from helio_burst.catalog.file_table import FileTable
 from helio_burst.catalog.findings import Finding, report
 from helio_burst.catalog.index import read_index
 from helio_burst.catalog.index_file import IndexFile
+from helio_burst.catalog.json_document import parse_json
 from helio_burst.errors import AccessDeniedError, CatalogError, InputError, MissingObjectError
 from helio_burst.storage import StorageOptions
 from helio_burst.timespan import TimeLike, Timespan, parse_time

@@ -22,7 +22,7 @@ class Finding:
     Attributes
     ----------
     severity : {"error", "warning", "note"}
-        error: something cannot be used; warning: it has been read around; note: allowed, but better otherwise.
+        error: something cannot be used; warning: it is read around; note: allowed, but better otherwise.
     file : str
         URL of the file.
     line : int or None

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 import pandas as pd
 
 from helio_burst import storage
 from helio_burst.catalog import cache
-from helio_burst.catalog.document import (
-    INDEX_TYPES,
-    Document,
-    Entry,
-    parse_json,
-    read_document,
-    read_registry,
-)
+from helio_burst.catalog.document import Document, read_document
+from helio_burst.catalog.entry import INDEX_TYPES, Entry
 from helio_burst.catalog.files import index_file, index_labels, index_url, unneeded
 from helio_burst.catalog.findings import Finding, table
 from helio_burst.catalog.index_file import IndexFile
+from helio_burst.catalog.json_document import parse_json
 from helio_burst.catalog.lint_catalog import lint_document
 from helio_burst.catalog.lint_index import lint_index
+from helio_burst.catalog.registry_document import read_registry
 from helio_burst.errors import CatalogError, MissingObjectError, StorageError
 from helio_burst.storage import StorageOptions
 
@@ -101,5 +98,6 @@ def _failed(url: str, entry: str | None, error: StorageError | CatalogError) -> 
         if isinstance(error, StorageError)
         else "Write it anew."
     )
-    line = getattr(error, "line", None)
+    cause = error.__cause__
+    line = cause.lineno if isinstance(cause, json.JSONDecodeError) else None
     return Finding("error", url, line, entry, str(error), repair)

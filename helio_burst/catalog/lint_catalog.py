@@ -6,9 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from helio_burst.catalog.document import FILE_TYPES, NEWEST, OLD_KEYS, Document, parse_json, today
+from helio_burst.catalog.document import Document
+from helio_burst.catalog.entry import FILE_TYPES, OLD_KEYS, today
 from helio_burst.catalog.findings import Finding, Severity
+from helio_burst.catalog.json_document import NEWEST, parse_json
 from helio_burst.catalog.json_lines import Path
+from helio_burst.errors import InputError
+from helio_burst.timespan import parse_time
 
 STATUS_CODES = (1200, 1400)
 _ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -84,11 +88,12 @@ def _entry(document: Document, raw: Mapping[str, Any], path: Path) -> Iterator[_
                     "warning", key, f"{key!r} is a name of versions 0.1 and 0.2.", f"Rename it {new!r}."
                 )
     index = str(keys.get("index") or "")
-    if index and not index.startswith(("s3://", "https://")):
-        yield tell("warning", "index", f"The index {index!r} is no s3 or https URL.", "Write the whole URL.")
+    if index and not index.startswith(("s3://", "https://")) and document.version >= (0, 2):
+        severity: Severity = "note" if index.startswith(("file:", "memory:", "http:", "/")) else "warning"
+        yield tell(severity, "index", f"The index {index!r} is no s3 or https URL.", "Write the whole URL.")
     if index and not index.endswith("/"):
         yield tell("warning", "index", f"The index {index!r} has no / at its end.", "Add it.")
-    yield from _dates(document, keys, path, name)
+    yield from _dates(keys, path, name)
     for key in ("indextype", "filetype", "modification"):
         if not keys.get(key):
             yield tell("warning", key, f"There is no {key}.", f'Add "{key}".')
@@ -101,18 +106,17 @@ def _entry(document: Document, raw: Mapping[str, Any], path: Path) -> Iterator[_
         yield tell("warning", "multiyear", f"multiyear is {keys['multiyear']!r}.", "Write true or false.")
 
 
-def _dates(document: Document, keys: Mapping[str, Any], path: Path, name: str) -> Iterator[_Told]:
-    entry = next((entry for entry in document.entries if entry.id == name), None)
-    if entry is None or entry.static:
-        return
-    if entry.start is not None and entry.stop is not None and entry.start > entry.stop:
+def _dates(keys: Mapping[str, Any], path: Path, name: str) -> Iterator[_Told]:
+    times = {}
+    for key in ("start", "stop", "modification"):
+        try:
+            times[key] = parse_time(str(keys.get(key)))
+        except InputError:
+            continue  # Reading the entry has told of it.
+        if not _DATE.fullmatch(str(keys[key])):
+            problem = f"{key} is written {keys[key]!r}; not every reader takes that."
+            repair = f"Write {times[key].strftime('%Y-%m-%dT%H:%M:%SZ')}."
+            yield "note", (*path, key), name, problem, repair
+    if {"start", "stop"} <= set(times) and times["start"] > times["stop"]:
         problem = f"The start {keys['start']} is after the stop {keys['stop']}."
         yield "error", (*path, "start"), name, problem, "Exchange or correct them."
-    for key, time in (
-        ("start", entry.start),
-        ("stop", entry.stop),
-        ("modification", entry.more.get("modification")),
-    ):
-        if time is not None and not _DATE.fullmatch(str(keys[key])):
-            problem = f"{key} is written {keys[key]!r}; not every reader takes that."
-            yield "note", (*path, key), name, problem, f"Write {time.strftime('%Y-%m-%dT%H:%M:%SZ')}."

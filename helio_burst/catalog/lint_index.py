@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from helio_burst.catalog.csv_index import LINE
-from helio_burst.catalog.document import Entry
+from helio_burst.catalog.entry import Entry
 from helio_burst.catalog.findings import Finding, Severity
 from helio_burst.catalog.index import read_index
 from helio_burst.catalog.index_file import IndexFile
@@ -30,10 +30,15 @@ def lint_index(file: IndexFile, entry: Entry | None, year: int | None) -> list[F
     rows = pl.concat(parts, how="diagonal_relaxed") if parts else None
     if rows is None or not rows.height:
         return findings
-    for severity, test, problem, repair in _rules(file, entry, year):
+    without_stop = rows["stop"].null_count() == rows.height
+    if without_stop and file.version >= WITH_STOP and not file.static:
+        severity: Severity = "note" if entry is None else "warning"
+        repair = "Add the column after start; versions since 0.5 have it."
+        findings.append(Finding(severity, file.url, None, file.entry, "There is no stop in any row.", repair))
+    for severity, test, problem, repair in _rules(file, entry, year, with_stop=not without_stop):
         bad = rows.filter(test.fill_null(False))
         for row in bad.head(_SHOWN).iter_rows(named=True):
-            told = problem.format(**{"start": _text(row["start"]), "stop": _text(row["stop"]), **_plain(row)})
+            told = problem.format(**{**row, "start": _text(row["start"]), "stop": _text(row["stop"])})
             findings.append(Finding(severity, file.url, row[LINE], file.entry, told, repair))
         if bad.height > _SHOWN:
             more = f"{bad.height - _SHOWN} more rows are so: {problem.split(' {')[0]} ..."
@@ -44,7 +49,7 @@ def lint_index(file: IndexFile, entry: Entry | None, year: int | None) -> list[F
 _Rule = tuple[Severity, pl.Expr, str, str]
 
 
-def _rules(file: IndexFile, entry: Entry | None, year: int | None) -> Iterator[_Rule]:
+def _rules(file: IndexFile, entry: Entry | None, year: int | None, *, with_stop: bool) -> Iterator[_Rule]:
     start, stop, key = pl.col("start"), pl.col("stop"), pl.col("datakey")
     yield "error", stop < start, "The stop {stop} is before the start {start}.", "Correct one of them."
     yield (
@@ -72,12 +77,12 @@ def _rules(file: IndexFile, entry: Entry | None, year: int | None) -> Iterator[_
         "Write it in bytes.",
     )
     yield "warning", pl.col("filesize") <= 0, "The filesize of {datakey} is {filesize}.", "Write it in bytes."
-    if file.version >= WITH_STOP and not file.static:
+    if with_stop:
         yield (
             "warning",
             stop.is_null(),
             "The stop of {datakey} is missing.",
-            "Write it; since 0.5 it must be.",
+            "Write it, as in the other rows.",
         )
     if year is not None:
         yield (
@@ -106,7 +111,3 @@ def _rules(file: IndexFile, entry: Entry | None, year: int | None) -> Iterator[_
 
 def _text(time: object) -> str:
     return "missing" if time is None else f"{time:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _plain(row: dict[str, object]) -> dict[str, object]:
-    return {"datakey": row["datakey"], "filesize": row["filesize"]}

@@ -11,8 +11,8 @@ import pandas as pd
 
 from helio_burst.catalog import cache
 from helio_burst.catalog.catalog import Catalog, open_catalog
-from helio_burst.catalog.document import Listing, read_registry
 from helio_burst.catalog.findings import report
+from helio_burst.catalog.registry_document import Listing, read_registry
 from helio_burst.errors import CatalogError, CatalogWarning, InputError, StorageError, nearest
 from helio_burst.storage import StorageOptions
 
@@ -94,8 +94,8 @@ class Registry:
         if not named:
             known = [listing.name for listing in self._listings]
             raise InputError(
-                f"The registry {self.url} has no catalog of name or endpoint {name!r}. {nearest(name, known)} "
-                "A catalog outside of the registry is opened with open_catalog(endpoint)."
+                f"The registry {self.url} has no catalog of name or endpoint {name!r}. "
+                f"{nearest(name, known)} Any other catalog is opened with open_catalog(endpoint)."
             )
         if len(named) > 1:
             raise InputError(

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 import pandas as pd
 
-from helio_burst.catalog.document import Entry
+from helio_burst.catalog.entry import Entry
 from helio_burst.errors import InputError
 from helio_burst.timespan import TimeLike, parse_time
 

@@ -6,8 +6,8 @@ import contextlib
 import logging
 import os
 import time
-import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from helio_burst.cluster import preflight
@@ -71,7 +71,22 @@ def start_gateway(
                 within(CALL_SECONDS, lambda: gateway.stop_cluster(name))
             raise
     finally:
-        gateway.close()
+        close_gateway(gateway)
+
+
+def close_gateway(gateway: Gateway) -> None:
+    """Close Dask's object for a gateway."""
+    gateway.close()
+    _note_closed(gateway)
+
+
+def _note_closed(gateway: Gateway) -> None:
+    """Keep a closed gateway object from being closed again when Python drops it.
+
+    Its __del__ would complain on the screen that the event loop has stopped; it leaves those alone that it
+    takes for asynchronous.
+    """
+    gateway._asynchronous = True
 
 
 def connect_gateway(
@@ -274,33 +289,19 @@ def _connect(
     context = report.security.get_connection_args("client")["ssl_context"]
     preflight.check_proxy_route(gateway.proxy_address, name, context)
     dask_cluster = gateway.connect(name, shutdown_on_close=ours and not request.detached)
-    # The gateway object that is closed with the cluster is a second one, made by connect.
-    notes: list[str] = []
-    bounds = (request.workers or (1, 50)) if ours else None
     try:
-        if bounds:
-            notes = _scale(dask_cluster, bounds)
         client = dask_cluster.get_client()
     except BaseException:
         dask_cluster.close(shutdown=ours)
         raise
-    return Cluster(
+    cluster = Cluster(
         client=client,
         dask_cluster=dask_cluster,
         target=target,
-        bounds=bounds,
         dashboard=report.dashboard_link,
-        notes=notes,
         detached=not ours or request.detached,
     )
-
-
-def _scale(dask_cluster: Any, bounds: tuple[int, int]) -> list[str]:
-    """Ask for workers, and return what the gateway says of a limit."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        if bounds[0] == bounds[1]:
-            dask_cluster.scale(bounds[0])
-        else:
-            dask_cluster.adapt(minimum=bounds[0], maximum=bounds[1])
-    return [str(warning.message) for warning in caught if "limit" in str(warning.message)]
+    cluster.finally_(partial(_note_closed, dask_cluster.gateway))
+    if ours:
+        cluster.scale(request.workers or (1, 50))
+    return cluster

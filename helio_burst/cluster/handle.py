@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -124,9 +126,13 @@ class Cluster:
             raise InputError(f"The workers at {self.name} are not this session's to scale.")
         low, high = check_workers(workers)
         if low == high:
-            self._dask_cluster.scale(low)
+            what = functools.partial(self._dask_cluster.scale, low)
         else:
-            self._dask_cluster.adapt(minimum=low, maximum=high)
+            what = functools.partial(self._dask_cluster.adapt, minimum=low, maximum=high)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            what()
+        self.notes += [str(warning.message) for warning in caught]  # a gateway warns of its limits
         self.bounds = (low, high)
 
     def close(self) -> None:

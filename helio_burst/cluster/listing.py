@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from helio_burst.cluster import ending
-from helio_burst.cluster.gateway import ask, connect_gateway
+from helio_burst.cluster.gateway import ask, close_gateway, connect_gateway
 from helio_burst.cluster.targets import Target, choose_target
 from helio_burst.errors import InputError
 
@@ -57,7 +57,7 @@ def list_clusters(target: str | None = None, *, token: str | None = None) -> pd.
                 row["detached"] = bool((report.options or {}).get("detached"))
                 row.setdefault("dashboard", report.dashboard_link)
         finally:
-            gateway.close()
+            close_gateway(gateway)
     frame = pd.DataFrame(list(rows.values()), columns=list(COLUMNS))
     return frame.astype({"started": "datetime64[ns, UTC]", "detached": bool, "here": bool})
 
@@ -85,7 +85,7 @@ def stop_all(target: str | None = None, *, token: str | None = None) -> list[str
                 if report.name not in stopped:
                     stopped.append(report.name)
         finally:
-            gateway.close()
+            close_gateway(gateway)
     return stopped
 
 

@@ -31,7 +31,8 @@ def start_local(request: Request, target: Target) -> Cluster:
             threads_per_worker=fitted.cores,
             memory_limit=fitted.memory or "auto",
             dashboard_address=_dashboard_address(),
-            silence_logs=logging.ERROR,
+            # Failed tasks come back as exceptions; printed as well, they would bury what a notebook shows.
+            silence_logs=logging.CRITICAL,
             # The burst engine finds the file that kills a worker by itself; more deaths prove nothing.
             scheduler_kwargs={"allowed_failures": 1, "idle_timeout": request.idle},
             env=dict(request.environment),

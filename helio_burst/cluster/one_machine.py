@@ -91,6 +91,8 @@ class Server:
                 with opener.open(self._health, timeout=5):
                     return
             except (urllib.error.URLError, OSError) as error:
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()  # it is an answer too, and holds its connection
                 if self._process.poll() is not None:
                     raise ClusterError(f"The {self.name} ended at once:\n{self.log_tail()}") from error
                 if time.monotonic() > deadline:

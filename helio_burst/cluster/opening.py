@@ -170,6 +170,10 @@ def _check_workers(cluster: Cluster, request: Request) -> None:
                 f"{request.start_timeout:g} s. Is there room for workers of this size, and can "
                 "their image be pulled? start_timeout= lets you wait longer."
             ) from error
+        except OSError as error:
+            raise ClusterError(
+                f"Cluster {cluster.name} ended before its first worker came: {error}"
+            ) from error
     versions.check_versions(cluster.client)
     if cluster.target.kind in ("gateway", "gateway-local"):
         cluster.count_use()

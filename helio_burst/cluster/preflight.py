@@ -19,10 +19,15 @@ from helio_burst.errors import ClusterError, StorageError
 
 HTTP_SECONDS = 10.0
 TCP_SECONDS = 5.0
+ROUTE_SECONDS = 15.0
+PROXY_HINT = (
+    "Ask who runs the gateway for the address of its proxy for schedulers, and give it as "
+    "open_cluster(..., proxy_address='host:port') or set DASK_GATEWAY__PROXY_ADDRESS."
+)
 SERVICE_PATH = "/services/dask-gateway"
 
 
-def check_gateway_address(address: str, seconds: float = HTTP_SECONDS) -> str:
+def check_gateway_address(address: str) -> str:
     """Return the version of the gateway at an address.
 
     Raises
@@ -30,6 +35,7 @@ def check_gateway_address(address: str, seconds: float = HTTP_SECONDS) -> str:
     ClusterError
         If nothing answers, or something that is no gateway; the message says which, and what to try.
     """
+    seconds = HTTP_SECONDS
     try:
         answer = within(seconds, lambda: _json_answer(f"{address}/api/version", seconds))
     except urllib.error.HTTPError as error:
@@ -43,7 +49,7 @@ def check_gateway_address(address: str, seconds: float = HTTP_SECONDS) -> str:
     return str(answer["version"])
 
 
-def check_proxy_port(proxy: str, seconds: float = TCP_SECONDS) -> None:
+def check_proxy_port(proxy: str) -> None:
     """Check that something listens where the gateway's proxy passes connections on to schedulers.
 
     Parameters
@@ -56,18 +62,21 @@ def check_proxy_port(proxy: str, seconds: float = TCP_SECONDS) -> None:
     ClusterError
         If nothing does; without this check, Dask would be silent for a minute.
     """
-    parts = urlsplit(proxy)
+    check_port(proxy, "The gateway answers, but not its proxy for schedulers", PROXY_HINT)
+
+
+def check_port(address: str, what: str, hint: str = "") -> None:
+    """Check that something listens at an address such as ``tcp://host:port``."""
+    parts = urlsplit(address)
     try:
-        socket.create_connection((parts.hostname or "", parts.port or 0), timeout=seconds).close()
+        socket.create_connection((parts.hostname or "", parts.port or 0), timeout=TCP_SECONDS).close()
     except OSError as error:
         raise ClusterError(
-            f"The gateway answers, but not its proxy for schedulers at {parts.netloc}: "
-            f"{_network_reason(proxy, error, seconds)} Ask who runs the gateway for the proxy's address, and "
-            "give it as open_cluster(..., proxy_address='host:port') or set DASK_GATEWAY__PROXY_ADDRESS."
+            f"{what}: {_network_reason(address, error, TCP_SECONDS)} {hint}".strip()
         ) from error
 
 
-def check_proxy_route(proxy: str, name: str, context: ssl.SSLContext, seconds: float = 15.0) -> None:
+def check_proxy_route(proxy: str, name: str, context: ssl.SSLContext) -> None:
     """Check that the proxy leads to the scheduler of a cluster, by its certificate.
 
     Raises
@@ -76,7 +85,7 @@ def check_proxy_route(proxy: str, name: str, context: ssl.SSLContext, seconds: f
         If another server answers there, or none.
     """
     parts = urlsplit(proxy)
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + ROUTE_SECONDS
     while True:
         try:
             with (
@@ -90,8 +99,7 @@ def check_proxy_route(proxy: str, name: str, context: ssl.SSLContext, seconds: f
             if time.monotonic() > deadline:
                 raise ClusterError(
                     f"The gateway started cluster {name}, but {parts.netloc} does not lead to its scheduler "
-                    f"({error}). That is the address of some other server: give the proxy's own as "
-                    "open_cluster(..., proxy_address='host:port') or set DASK_GATEWAY__PROXY_ADDRESS."
+                    f"({error}). That is the address of some other server. {PROXY_HINT}"
                 ) from error
             time.sleep(0.2)
 
@@ -154,8 +162,12 @@ def root_cause(error: BaseException) -> BaseException:
 
 
 def _json_answer(url: str, seconds: float) -> Any:
-    with urllib.request.urlopen(url, timeout=seconds) as answer:
-        return json.loads(answer.read())
+    try:
+        with urllib.request.urlopen(url, timeout=seconds) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        error.close()  # it is an answer too, and holds its connection
+        raise
 
 
 def _not_a_gateway(address: str, found: str, seconds: float) -> ClusterError:

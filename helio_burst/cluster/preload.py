@@ -6,9 +6,10 @@ idle
     No task is running, queued or waiting for a worker, and none has been for HELIO_BURST_IDLE_MINUTES
     (default 30). The gateway's own rule overlooks queued tasks.
 no client
-    No client has been heard of for HELIO_BURST_NO_CLIENT_MINUTES (default 10), as when a laptop or a notebook
-    died. It does not hold for a cluster of a detached job: HELIO_BURST_DETACHED=1, or a marker that
-    `mark_detached` sets through a client. The rule "idle" ends such a cluster when its job is done.
+    No client has been heard of for HELIO_BURST_NO_CLIENT_MINUTES (default 10; clients tell that they live
+    every 5 s, so no less than a quarter of a minute), as when a laptop or a notebook died. It does not hold
+    for a cluster of a detached job: HELIO_BURST_DETACHED=1, or a marker that `mark_detached` sets through a
+    client. The rule "idle" ends such a cluster when its job is done.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from distributed import Client
 
+from helio_burst.cluster import preflight
 from helio_burst.cluster.handle import Cluster
 from helio_burst.cluster.request import Request
 from helio_burst.cluster.targets import Target
@@ -31,15 +33,25 @@ def connect_running(request: Request, target: Target) -> Cluster:
         raise InputError(
             f"The scheduler at {target.address} runs already; {', '.join(refused)} cannot be chosen here."
         )
-    assert target.address is not None
-    where = (
-        {"scheduler_file": target.address} if Path(target.address).is_file() else {"address": target.address}
-    )
+    address = scheduler_address(target)
+    preflight.check_port(address, f"No Dask scheduler at {address}")
     try:
-        client = Client(**where, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ClusterError(
-            f"No Dask scheduler answers at {target.address} within {CONNECT_SECONDS} s. Is it running, "
-            "and is its protocol (tcp or tls) right?"
+            f"What listens at {address} does not answer as a Dask scheduler within {CONNECT_SECONDS} s. "
+            "Is the protocol (tcp or tls) right, and are Dask's TLS files configured?"
         ) from error
     return Cluster(client=client, target=target, dashboard=client.dashboard_link)
+
+
+def scheduler_address(target: Target) -> str:
+    """Return the address that a target gives, or that its scheduler file names."""
+    assert target.address is not None
+    file = Path(target.address)
+    if not file.is_file():
+        return target.address
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["address"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file} is no scheduler file of Dask: it names no address.") from error

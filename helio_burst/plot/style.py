@@ -58,10 +58,14 @@ def in_house_style(draw: Callable[Parameters, Result]) -> Callable[Parameters, R
 
     @wraps(draw)
     def styled(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        # A backend that is chosen inside the context loses its interactive mode with it: choose it before.
-        mpl.get_backend()
-        with mpl.rc_context(STYLE):
+        # Not rc_context: it would also put back the interactive mode, which a notebook's backend sets when the
+        # first figure is made, and the second figure would not be shown.
+        before = {name: mpl.rcParams[name] for name in STYLE}
+        mpl.rcParams.update(STYLE)
+        try:
             return draw(*args, **kwargs)
+        finally:
+            mpl.rcParams.update(before)
 
     return styled
 

@@ -2,7 +2,8 @@
 
 A reader is any function ``(data, row) -> object``, where ``data`` holds the file's bytes and ``row`` is its
 row of the file list (``row.datakey``, ``row["start"]``). One with the attribute ``fetches = False`` is called
-with ``b""`` and nothing is fetched. Options are given with `functools.partial`::
+with ``b""`` and nothing is fetched. One with the attribute ``takes_buffers = True`` may be given a
+memoryview instead of bytes, which saves a copy. Options are given with `functools.partial`::
 
     partial(readers.fits, hdu="COMPRESSED_IMAGE")
 """

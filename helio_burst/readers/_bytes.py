@@ -8,6 +8,9 @@ from typing import Any
 
 from helio_burst.errors import ReadError
 
+Buffer = bytes | memoryview
+
+FITS = b"SIMPLE  ="
 GZIP = b"\x1f\x8b"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NETCDF3 = (b"CDF\x01", b"CDF\x02")
@@ -15,7 +18,7 @@ NETCDF5 = b"CDF\x05"
 CDF = (b"\xcd\xf3\x00\x01", b"\xcd\xf2\x60\x02", b"\x00\x00\xff\xff")
 
 _SIGNS: tuple[tuple[bytes, str], ...] = (
-    (b"SIMPLE  =", "FITS"),
+    (FITS, "FITS"),
     (GZIP, "gzip"),
     (HDF5, "HDF5 (NetCDF 4)"),
     (b"CDF\x01", "NetCDF 3"),
@@ -34,7 +37,12 @@ _SIGNS: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def looks_like(data: bytes) -> str:
+def begins(data: Buffer, *magic: bytes) -> bool:
+    """Say whether the bytes begin with one of some signs."""
+    return bytes(data[:16]).startswith(magic)
+
+
+def looks_like(data: Buffer) -> str:
     """Say in a few words what the bytes are, judged by how they begin.
 
     Examples
@@ -42,12 +50,12 @@ def looks_like(data: bytes) -> str:
     >>> looks_like(b"<!DOCTYPE html><html>")
     'an HTML page'
     """
-    if not data:
+    head = bytes(data[:512])
+    if not head:
         return "an empty file"
     for magic, name in _SIGNS:
-        if data.startswith(magic):
+        if head.startswith(magic):
             return name
-    head = bytes(data[:512])
     start = head.lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
         return "an HTML page"
@@ -66,7 +74,7 @@ def name_of(row: Any) -> str:
     return "The file" if datakey is None else str(datakey)
 
 
-def not_readable(data: bytes, row: Any, wanted: str, reason: object = None) -> ReadError:
+def not_readable(data: Buffer, row: Any, wanted: str, reason: object = None) -> ReadError:
     """Return the error for bytes that a reader cannot decode: what they are, how many, and what to do."""
     found = looks_like(data)
     size = f"{len(data):,} bytes"
@@ -82,9 +90,9 @@ def not_readable(data: bytes, row: Any, wanted: str, reason: object = None) -> R
     )
 
 
-def gunzip(data: bytes, row: Any) -> bytes:
+def gunzip(data: Buffer, row: Any) -> Buffer:
     """Return gzip's content; other bytes as they are."""
-    if not data.startswith(GZIP):
+    if not begins(data, GZIP):
         return data
     try:
         return gzip.decompress(data)

@@ -15,17 +15,18 @@ import xarray as xr
 
 from helio_burst.errors import ReadError, nearest
 from helio_burst.readers import _bytes
+from helio_burst.readers._bytes import Buffer
 from helio_burst.readers._epochs import TIME_TYPES, to_datetime64
 
 _POINTERS = ("DEPEND", "LABL_PTR")
 
 
-def cdf(data: bytes, row: Any = None, *, variables: Iterable[str] | None = None) -> xr.Dataset:
+def cdf(data: Buffer, row: Any = None, *, variables: Iterable[str] | None = None) -> xr.Dataset:
     """Read a CDF file into memory.
 
     Parameters
     ----------
-    data : bytes
+    data : bytes or memoryview
         The whole file; gzip is undone.
     row : row of a file list, optional
         Names the file in errors.
@@ -48,7 +49,7 @@ def cdf(data: bytes, row: Any = None, *, variables: Iterable[str] | None = None)
     import cdflib
 
     data = _bytes.gunzip(data, row)
-    if not data.startswith(_bytes.CDF):
+    if not _bytes.begins(data, *_bytes.CDF):
         raise _bytes.not_readable(data, row, "NASA CDF")
     # cdflib reads from files only.
     with tempfile.TemporaryDirectory(prefix="helio-burst-") as folder:
@@ -63,6 +64,9 @@ def cdf(data: bytes, row: Any = None, *, variables: Iterable[str] | None = None)
             raise
         except (OSError, ValueError, LookupError, TypeError, EOFError, struct.error, zlib.error) as error:
             raise _bytes.not_readable(data, row, "NASA CDF", error) from error
+
+
+cdf.takes_buffers = True  # type: ignore[attr-defined]
 
 
 def _wanted(file: Any, variables: Iterable[str] | None, row: Any) -> list[str]:

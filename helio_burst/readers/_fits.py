@@ -11,18 +11,19 @@ import xarray as xr
 
 from helio_burst.errors import ReadError
 from helio_burst.readers import _bytes, _hdus, _header, _rice
+from helio_burst.readers._bytes import Buffer
 from helio_burst.readers._hdus import HDU
 
 _INTEGERS = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8"}
 _FLOATS = {-32: ">f4", -64: ">f8"}
 
 
-def fits(data: bytes, row: Any = None, *, hdu: int | str | None = None) -> xr.DataArray | xr.Dataset:
+def fits(data: Buffer, row: Any = None, *, hdu: int | str | None = None) -> xr.DataArray | xr.Dataset:
     """Read one image or table of a FITS file.
 
     Parameters
     ----------
-    data : bytes
+    data : bytes or memoryview
         The whole file; gzip is undone.
     row : row of a file list, optional
         Names the file in errors.
@@ -46,7 +47,7 @@ def fits(data: bytes, row: Any = None, *, hdu: int | str | None = None) -> xr.Da
         The bytes are not FITS, damaged or cut short, or have no such HDU.
     """
     data = _bytes.gunzip(data, row)
-    if not data.startswith(b"SIMPLE  ="):
+    if not _bytes.begins(data, _bytes.FITS):
         raise _bytes.not_readable(data, row, "FITS")
     try:
         unit = _hdus.find(data, hdu, row)
@@ -59,7 +60,10 @@ def fits(data: bytes, row: Any = None, *, hdu: int | str | None = None) -> xr.Da
         raise _bytes.not_readable(data, row, "FITS", error) from error
 
 
-def _values(data: bytes, unit: HDU) -> npt.NDArray[Any]:
+fits.takes_buffers = True  # type: ignore[attr-defined]
+
+
+def _values(data: Buffer, unit: HDU) -> npt.NDArray[Any]:
     """Return an image's values as astropy does."""
     header = unit.header
     if unit.is_compressed_image:
@@ -100,12 +104,12 @@ def _scaled(stored: npt.NDArray[Any], header: Any, bits: int) -> npt.NDArray[Any
     return values
 
 
-def _with_astropy(data: bytes, unit: HDU) -> Any:
+def _with_astropy(data: Buffer, unit: HDU) -> Any:
     """Let astropy read what is rare: tables, and images that are compressed in another way."""
     from astropy.io import fits as astropy_fits
 
     padding = -len(data) % _hdus.BLOCK  # astropy warns where a writer left it out
-    stream = io.BytesIO(data + bytes(padding) if padding else data)
+    stream = io.BytesIO(bytes(data) + bytes(padding))
     with astropy_fits.open(stream, disable_image_compression=not unit.is_compressed_image) as units:
         return units[unit.number].data
 

@@ -15,8 +15,10 @@ from typing import Any
 
 from helio_burst.errors import ReadError
 from helio_burst.readers import _bytes
+from helio_burst.readers._bytes import Buffer
 
 BLOCK = 2880  # bytes; FITS 4.0, section 3.1
+_LONGEST_HEADER = 200 * BLOCK  # 7,200 cards
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class HDU:
         return str(self.header.get("XTENSION", "")).strip() in ("BINTABLE", "TABLE", "A3DTABLE")
 
 
-def find(data: bytes, wanted: int | str | None, row: Any) -> HDU:
+def find(data: Buffer, wanted: int | str | None, row: Any) -> HDU:
     """Return the HDU of a number or EXTNAME, or the first that holds data.
 
     Raises
@@ -77,17 +79,22 @@ def find(data: bytes, wanted: int | str | None, row: Any) -> HDU:
     raise ReadError(f"{_bytes.name_of(row)} has no HDU {wanted!r}; it has: {names}.")
 
 
-def _walk(data: bytes) -> Iterator[HDU]:
-    from astropy.io.fits import Header
-
-    stream = io.BytesIO(data)
+def _walk(data: Buffer) -> Iterator[HDU]:
     number = end = 0
     # What follows the last whole block is no HDU.
     while len(data) - end >= BLOCK:
-        stream.seek(end)
-        hdu = HDU(number, Header.fromfile(stream), stream.tell())
+        hdu = HDU(number, *_read_header(data, end))
         yield hdu
         number, end = number + 1, hdu.offset + -(-hdu.size // BLOCK) * BLOCK
+
+
+def _read_header(data: Buffer, start: int) -> tuple[Any, int]:
+    """Return the header that begins at `start`, and where it ends."""
+    from astropy.io.fits import Header
+
+    # A file object of the whole file would be a copy of it.
+    stream = io.BytesIO(data[start : start + _LONGEST_HEADER])
+    return Header.fromfile(stream), start + stream.tell()
 
 
 def _matches(hdu: HDU, wanted: int | str) -> bool:
@@ -97,7 +104,7 @@ def _matches(hdu: HDU, wanted: int | str) -> bool:
     return name.upper() == wanted.strip().upper()
 
 
-def _check_length(data: bytes, hdu: HDU, row: Any) -> None:
+def _check_length(data: Buffer, hdu: HDU, row: Any) -> None:
     missing = hdu.offset + hdu.size - len(data)
     if missing > 0:
         raise ReadError(

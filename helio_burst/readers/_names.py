@@ -7,6 +7,7 @@ from typing import Any
 
 from helio_burst.errors import ReadError
 from helio_burst.readers import _bytes
+from helio_burst.readers._bytes import Buffer
 from helio_burst.readers._cdf import cdf
 from helio_burst.readers._fits import fits
 from helio_burst.readers._netcdf import netcdf
@@ -24,12 +25,12 @@ _BY_ENDING: dict[str, Callable[..., Any]] = {
 }
 
 
-def by_name(data: bytes, row: Any = None) -> Any:
+def by_name(data: Buffer, row: Any = None) -> Any:
     """Read a file with the reader for its datakey's ending, else for how its bytes begin.
 
     Parameters
     ----------
-    data : bytes
+    data : bytes or memoryview
         The whole file.
     row : row of a file list, optional
         Its datakey ends in .fits, .fts, .fit, .fz, .nc, .nc3, .nc4, .h5 or .cdf, in any case, with or without
@@ -54,12 +55,15 @@ def by_name(data: bytes, row: Any = None) -> Any:
     return _by_magic(_bytes.gunzip(data, row), row)
 
 
-def _by_magic(data: bytes, row: Any) -> Any:
-    if data.startswith(b"SIMPLE  ="):
+by_name.takes_buffers = True  # type: ignore[attr-defined]
+
+
+def _by_magic(data: Buffer, row: Any) -> Any:
+    if _bytes.begins(data, _bytes.FITS):
         return fits(data, row)
-    if data.startswith((_bytes.HDF5, *_bytes.NETCDF3, _bytes.NETCDF5)):
+    if _bytes.begins(data, _bytes.HDF5, *_bytes.NETCDF3, _bytes.NETCDF5):
         return netcdf(data, row)
-    if data.startswith(_bytes.CDF):
+    if _bytes.begins(data, *_bytes.CDF):
         return cdf(data, row)
     raise ReadError(
         f"No reader is known for {_bytes.name_of(row)} ({len(data):,} bytes): it looks like "

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from helio_burst.readers._bytes import Buffer
 from helio_burst.readers._hdus import HDU
 
 rcomp_decode: Callable[..., Any] | None
@@ -19,7 +20,7 @@ except ImportError:  # astropy decodes, more slowly
 _DTYPES: dict[int, np.dtype[Any]] = {8: np.dtype("u1"), 16: np.dtype("i2"), 32: np.dtype("i4")}
 
 
-def decode(data: bytes, hdu: HDU) -> npt.NDArray[Any] | None:
+def decode(data: Buffer, hdu: HDU) -> npt.NDArray[Any] | None:
     """Decode a compressed image whose tiles are whole lines, as most archives write them.
 
     Returns
@@ -89,7 +90,7 @@ def _is_plain_rice(header: Any, parameters: dict[str, int], dtype: np.dtype[Any]
     )
 
 
-def _descriptors(data: bytes, hdu: HDU) -> list[list[int]]:
+def _descriptors(data: Buffer, hdu: HDU) -> list[list[int]]:
     """Return length and start in the heap of each tile, bytes."""
     wide = str(hdu.header["TFORM1"]).lstrip("1").startswith("Q")
     rows = hdu.header["NAXIS2"]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from helio_burst.science import solar
+from helio_burst.science import corona, solar
 
-__all__ = ["solar"]
+__all__ = ["corona", "solar"]

@@ -4,6 +4,7 @@ from helio_burst.season.bins import Bins
 from helio_burst.season.blocks import Block, Selection
 from helio_burst.season.certificate import Doubt, SeasonWarning, certify
 from helio_burst.season.instrument import PysatInstrument, pysat_tally
+from helio_burst.season.job import SeasonJob, read_job, run_job
 from helio_burst.season.merging import merge
 from helio_burst.season.orbits import Orbits, orbit_breaks
 from helio_burst.season.results import average_of, edges_of, probability, to_dict
@@ -28,6 +29,7 @@ __all__ = [
     "PysatInstrument",
     "Rows",
     "Samples",
+    "SeasonJob",
     "SeasonWarning",
     "Selection",
     "Tally",
@@ -47,9 +49,11 @@ __all__ = [
     "probability",
     "pysat_files",
     "pysat_tally",
+    "read_job",
     "read_vefi",
     "remote_files",
     "repair",
+    "run_job",
     "seasons",
     "select",
     "to_dict",

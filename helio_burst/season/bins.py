@@ -56,7 +56,8 @@ class Bins(BaseModel):
 
     def index(self, values: np.ndarray) -> np.ndarray:
         """Return the number of each value's bin: int, shape (n,); -1 below, and `number` above or for NaN."""
-        return np.asarray(np.searchsorted(self.edges, values, side="right") - 1)
+        above: np.ndarray = np.searchsorted(self.edges, values, side="right")
+        return above - 1
 
 
 def flat_index(values: Mapping[str, np.ndarray], x: Bins, y: Bins | None) -> np.ndarray:

@@ -76,7 +76,7 @@ class WatchedOrbits(pysat.Orbits):  # type: ignore[misc]
         """Note what was carried into a day that there is."""
         if crossing is not None:
             self.crossings.setdefault(day, []).append(crossing)
-        kind = _JUMPING.get(self.kind, self.kind)
+        kind: Any = _JUMPING.get(self.kind, self.kind)
         if not self.inst.empty and self.orbit_index in self.inst.variables:
             times = self.inst.index.to_numpy().astype("datetime64[ns]").astype(np.int64)
             self.periods.append(natural_period(times, np.asarray(self.inst[self.orbit_index]), kind))

@@ -35,6 +35,7 @@ __all__ = [
     "join",
     "list_objects",
     "read",
+    "read_buffer",
     "use",
     "write",
 ]
@@ -76,9 +77,23 @@ def read(url: str, options: StorageOptions | None = None) -> bytes:
     >>> read("data:,2015-09-01")
     b'2015-09-01'
     """
+    return bytes(read_buffer(url, options))
+
+
+def read_buffer(url: str, options: StorageOptions | None = None) -> memoryview:
+    """Read a whole object as `read` does, and leave it in the memory that it was received in.
+
+    The copy of a large object can cost more than its receipt, since each buffer of that size is new memory
+    of the system (benchmarks/storage.py). Readers that take any buffer have the attribute ``takes_buffers``.
+
+    Returns
+    -------
+    memoryview
+        Of bytes, read-only.
+    """
     if url.startswith("data:"):
-        return _read_data_url(url)
-    return _request("read", url, options, lambda store, path: obstore.get(store, path).bytes().to_bytes())
+        return memoryview(_read_data_url(url))
+    return memoryview(_request("read", url, options, lambda store, path: obstore.get(store, path).bytes()))
 
 
 def write(url: str, data: bytes, options: StorageOptions | None = None, *, if_absent: bool = False) -> None:

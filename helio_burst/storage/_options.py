@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -31,7 +34,16 @@ _default: StorageOptions | None = None
 
 def default_options() -> StorageOptions:
     """Return the options of this process: those of `use`, else of the environment."""
-    return _default if _default is not None else StorageOptions()
+    if _default is not None:
+        return _default
+    ours = StorageOptions.model_config["env_prefix"]
+    return _of_environment(tuple(item for item in os.environ.items() if item[0].startswith(ours)))
+
+
+@lru_cache(maxsize=8)
+def _of_environment(variables: tuple[tuple[str, str], ...]) -> StorageOptions:
+    """Read the options anew only where the variables changed; validation is dear beside a small request."""
+    return StorageOptions()
 
 
 def use(options: StorageOptions | None) -> None:

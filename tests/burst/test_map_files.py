@@ -173,9 +173,7 @@ def test_limits_stop_a_run_and_keep_what_is_done(client: Client, files: pd.DataF
     finished = quiet(fails, files, read=readers.raw, client=client, store=str(tmp_path))
     assert finished.progress.resumed >= outcome.progress.done, "batches in flight end and count"
     assert len(finished.failures) == 60
-    with pytest.raises(
-        InputError, match="all 60 files failed, the first with RuntimeError: always"
-    ):
+    with pytest.raises(InputError, match="all 60 files failed, the first with RuntimeError: always"):
         finished.to_xarray()
 
 

@@ -20,7 +20,10 @@ from helio_burst.sweep import recorded_values
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SMALL: dict[str, dict[str, Any]] = {
     "01_sdo_irradiance": {"stop": "2020-01-01T08"},
+    "02_seasonal_occurrence": {"stop": "2010-05-12", "block": "1D"},
+    "03_laptop_to_cloud": {"stop": "2020-01-01T08"},
     "04_bring_your_own_analysis": {"stop": "2020-01-01T08"},
+    "05_publish_your_own_catalog": {},
 }
 
 

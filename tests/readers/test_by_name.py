@@ -98,6 +98,29 @@ def test_raw_and_row() -> None:
     assert getattr(readers.raw, "fetches", True)
 
 
+def test_buffers_instead_of_bytes(netcdf_bytes: bytes, tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    image = afits.CompImageHDU(np.arange(6, dtype="i2").reshape(2, 3), compression_type="RICE_1")
+    afits.HDUList([afits.PrimaryHDU(), image]).writeto(packed)
+    table = io.BytesIO()
+    column = afits.Column("A", "J", array=np.arange(3))
+    afits.HDUList([afits.PrimaryHDU(), afits.BinTableHDU.from_columns([column])]).writeto(table)
+    xr.Dataset({"a": ("x", [1, 2])}).to_netcdf(tmp_path / "b.nc", engine="scipy")
+    files = [
+        fits_bytes(),
+        packed.getvalue(),
+        table.getvalue(),
+        netcdf_bytes,
+        (tmp_path / "b.nc").read_bytes(),
+    ]
+    for data in [*files, gzip.compress(fits_bytes())]:
+        xr.testing.assert_identical(readers.by_name(memoryview(data)), readers.by_name(data))
+    with pytest.raises(ReadError, match="a zip archive"):
+        readers.by_name(memoryview(b"PK\x03\x04"))
+    takes = {name for name in readers.__all__ if getattr(getattr(readers, name), "takes_buffers", False)}
+    assert takes == {"by_name", "cdf", "fits", "netcdf"}
+
+
 @pytest.mark.parametrize("name", readers.__all__)
 def test_readers_travel_to_workers(name: str) -> None:
     reader = getattr(readers, name)

@@ -244,6 +244,14 @@ def test_a_card_that_astropy_cannot_parse_is_left_out() -> None:
     assert "BADCARD" not in attrs
 
 
+def test_a_long_header() -> None:
+    unit = afits.ImageHDU(noise("i2"))
+    for number in range(5000):
+        unit.header.add_history(f"step {number}")
+    image = assert_as_astropy(as_bytes(unit))
+    assert image.attrs["HISTORY"].endswith("step 4999")
+
+
 def test_chosen_hdu() -> None:
     first = afits.ImageHDU(noise("i2"), name="FIRST")
     second = afits.CompImageHDU(noise("i4"), name="SECOND", compression_type="RICE_1")

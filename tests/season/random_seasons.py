@@ -45,7 +45,9 @@ def seasons(draw: st.DrawFn, longest: int = 7, cadence: int = 30, most_bad: floa
     values = _values(seconds, period, draw(st.floats(0, 360)), random)
     kept = np.ones(len(seconds), bool)
     moment = st.floats(0, number * 86400)
-    for begin, length in draw(st.lists(st.tuples(moment, st.sampled_from((600, 3000, 6000, 20000, 90000))), max_size=8)):
+    for begin, length in draw(
+        st.lists(st.tuples(moment, st.sampled_from((600, 3000, 6000, 20000, 90000))), max_size=8)
+    ):
         kept &= ~((seconds > begin) & (seconds < begin + length))
     for day in draw(st.sets(st.integers(0, number - 1), max_size=number // 2)):
         kept &= seconds // 86400 != day
@@ -68,7 +70,9 @@ def seasons(draw: st.DrawFn, longest: int = 7, cadence: int = 30, most_bad: floa
     return Season(days, number, _blocks(draw, number))
 
 
-def _values(seconds: np.ndarray, period: float, phase: float, random: np.random.Generator) -> dict[str, np.ndarray]:
+def _values(
+    seconds: np.ndarray, period: float, phase: float, random: np.random.Generator
+) -> dict[str, np.ndarray]:
     field = random.normal(-1, 1, len(seconds))
     field[random.random(len(seconds)) < 0.1] = np.nan
     values = {

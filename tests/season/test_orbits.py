@@ -112,7 +112,7 @@ def test_the_variable_is_needed() -> None:
 
 @pytest.mark.parametrize("period", ["-97min", "0s", "ninety", "NaT"])
 def test_wrong_periods_are_refused(period: str) -> None:
-    with pytest.raises(ValueError, match="period|length of time"):
+    with pytest.raises(ValueError, match=r"period|length of time"):
         Orbits(period=period)
 
 

@@ -1,30 +1,23 @@
 """What `helm test` runs: a cluster of two workers, a small job on them, and no cluster left."""
 
-import dask_gateway
-import distributed
+import pandas as pd
 
-import helio_burst
-
-
-def where(number):
-    """Return the square of a number, and the worker and the version of the package that made it."""
-    return number**2, distributed.get_worker().address, helio_burst.__version__
+import helio_burst as hb
 
 
-gateway = dask_gateway.Gateway()
-print("gateway", gateway.address)
-cluster = gateway.new_cluster(worker_cores=1, worker_memory=1.0)
-try:
-    cluster.scale(2)
-    with cluster.get_client() as client:
-        client.wait_for_workers(2, timeout=600)
-        results = client.gather(client.map(where, range(200)))
-finally:
-    cluster.shutdown()
-    gateway.close()
+def square(row):
+    """Return the square of a row's number."""
+    return float(row.number**2)
 
-squares, workers, versions = zip(*results, strict=True)
-assert squares == tuple(number**2 for number in range(200)), squares
-assert len(set(workers)) == 2, workers
-assert set(versions) == {helio_burst.__version__}, versions
-print("passed: 200 tasks on 2 workers, helio_burst", helio_burst.__version__)
+
+files = pd.DataFrame({"datakey": [f"item-{number}" for number in range(200)], "number": range(200)})
+with hb.open_cluster("gateway", 2, cores=1, memory="1 GiB") as client:
+    client.wait_for_workers(2, timeout=600)
+    workers = len(client.scheduler_info(n_workers=-1)["workers"])
+    outcome = hb.map_files(square, files, read=hb.readers.row, client=client)
+
+assert outcome.failures.empty, outcome.failures
+squares = outcome.to_xarray(name="square", dim="item")["square"]
+assert float(squares.sum()) == sum(number**2 for number in range(200)), squares
+assert workers == 2, workers
+print(f"passed: {squares.size} items on {workers} workers, helio_burst {hb.__version__}")

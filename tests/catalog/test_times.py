@@ -1,0 +1,66 @@
+"""Times of a column are read as single ones are."""
+
+from __future__ import annotations
+
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from helio_burst.catalog.times import read_times
+from helio_burst.errors import InputError
+from helio_burst.timespan import parse_time
+
+
+def read(texts: list[str | None], writing: str = "any") -> list[pd.Timestamp | None]:
+    column = read_times(pl.LazyFrame({"t": texts}, schema={"t": pl.String}), ["t"], writing).collect()["t"]
+    return [
+        None if value is None else pd.Timestamp(value, tz="UTC") for value in column.to_physical().to_list()
+    ]
+
+
+@st.composite
+def written(draw: st.DrawFn) -> str:
+    """A time in one of the writings that published catalogs have; some are no times at all."""
+    year = draw(st.integers(1678, 2261))
+    if draw(st.booleans()):
+        text = f"{year:04}-{draw(st.integers(0, 13)):02}-{draw(st.integers(0, 32)):02}"
+    else:
+        text = f"{year:04}-{draw(st.integers(0, 367)):03}"
+    clock = [
+        f"{draw(st.integers(0, 25)):02}",
+        f"{draw(st.integers(0, 60)):02}",
+        f"{draw(st.integers(0, 61)):02}",
+    ]
+    parts = draw(st.integers(0, 3))
+    if parts:
+        text += draw(st.sampled_from("T: ")) + ":".join(clock[: min(parts, 2)])
+    if parts == 3:
+        text += draw(st.sampled_from(":.")) + clock[2]
+        if draw(st.booleans()):
+            text += "." + draw(st.text("0123456789", min_size=1, max_size=12))
+    return text + draw(st.sampled_from(["Z", ""]))
+
+
+@given(st.lists(written(), min_size=1, max_size=20))
+@example(["1996-01-01T00:00.00Z", "2023-05-04:00:00:00Z", "2020-366T24Z", "2021-366", "2016-12-31T23:59:60Z"])
+def test_a_column_is_read_as_single_times_are(texts: list[str]) -> None:
+    for text, time in zip(texts, read(texts), strict=True):
+        try:
+            expected = parse_time(text)
+        except InputError:
+            expected = None
+        assert time == expected, text
+
+
+@pytest.mark.parametrize("writing", ["seconds", "fractions"])
+@given(st.datetimes(pd.Timestamp("1678").to_pydatetime(), pd.Timestamp("2261-12-31").to_pydatetime()))
+def test_quick_readings_agree(writing: str, time: object) -> None:
+    layout = "%Y-%m-%dT%H:%M:%SZ" if writing == "seconds" else "%Y-%m-%dT%H:%M:%S.%fZ"
+    text = pd.Timestamp(time).strftime(layout)
+    assert read([text], writing) == [parse_time(text)]
+
+
+def test_what_nanoseconds_cannot_hold_is_no_time() -> None:
+    assert read(["9999-12-31T00:00:00Z", "1500-01-01", "", None, "optional ISO 8601 date"]) == [None] * 5

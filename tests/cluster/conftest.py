@@ -1,0 +1,70 @@
+"""One gateway and one hub for the session of each xdist worker; tests that use them are grouped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import dask
+import dask_gateway  # noqa: F401  # so that its defaults are in the configuration before tests change that
+import pytest
+from distributed import Client
+
+from helio_burst.cluster import Cluster, open_cluster
+from helio_burst.cluster.hub import LocalHub
+from helio_burst.cluster.one_machine import LocalGateway
+
+
+@pytest.fixture(autouse=True)
+def _no_configured_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the person who runs the tests has configured out of them."""
+    for name in ("HELIO_BURST_CLUSTER", "JUPYTERHUB_API_TOKEN", "JUPYTERHUB_SERVICE_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def gateway() -> Iterator[LocalGateway]:
+    with LocalGateway({"HELIO_BURST_MAX_CLUSTERS": "3", "HELIO_BURST_MAX_WORKERS": "4"}) as server:
+        yield server
+
+
+@pytest.fixture
+def configured(gateway: LocalGateway) -> Iterator[LocalGateway]:
+    """The gateway, as Dask's configuration names it on a hub or on a laptop that was set up for it."""
+    with dask.config.set(
+        {
+            "gateway.address": gateway.address,
+            "gateway.auth.type": "basic",
+            "gateway.auth.kwargs": {"username": gateway.user, "password": gateway.password},
+        }
+    ):
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def gateway_cluster(gateway: LocalGateway) -> Iterator[Cluster]:
+    """A cluster of the gateway that tests share, with one or two workers."""
+    auth = {"username": gateway.user, "password": gateway.password}
+    with dask.config.set({"gateway.auth.type": "basic", "gateway.auth.kwargs": auth}):
+        cluster = open_cluster(gateway.address, (1, 2), cores=2, memory="1 GiB", environment={"SIGN": 7})
+    with cluster:
+        yield cluster
+
+
+@pytest.fixture
+def gateway_client(gateway_cluster: Cluster) -> Client:
+    return gateway_cluster.client
+
+
+@pytest.fixture(scope="session")
+def hub() -> Iterator[LocalHub]:
+    with LocalHub(users=["ada", "bob"]) as server:
+        yield server
+
+
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until a condition holds, looking often."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{condition} does not hold after {seconds} s"
+        time.sleep(0.05)

@@ -1,0 +1,245 @@
+"""A real Dask gateway: the same code path as in the cloud."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dask
+import pytest
+from distributed import Client
+
+import helio_burst
+from helio_burst.cluster import Cluster, list_clusters, open_cluster, stop_all
+from helio_burst.cluster.gateway import close_gateway, connect_gateway
+from helio_burst.cluster.one_machine import LocalGateway, free_port
+from helio_burst.cluster.targets import Target
+from helio_burst.errors import ClusterError, InputError
+from tests.cluster.conftest import until
+
+ROOT = Path(helio_burst.__file__).resolve().parents[1]
+pytestmark = pytest.mark.xdist_group("gateway")
+
+
+def test_a_gateway_cluster(gateway_cluster: Cluster, configured: LocalGateway) -> None:
+    client = gateway_cluster.client
+    assert client.submit(lambda: os.environ["SIGN"]).result() == "7"
+    assert gateway_cluster.size().cores == 2
+    assert gateway_cluster.bounds == (1, 2)
+    failures = "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"
+    assert client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.allowed_failures) == 1, failures
+    assert gateway_cluster.dashboard == f"{configured.address}/clusters/{gateway_cluster.name}/status"
+    html = gateway_cluster._repr_mimebundle_()["text/html"]
+    assert "(between 1 and 2)" in html
+    assert "about $" in html
+    assert 0 < gateway_cluster.use().core_hours < 1
+
+
+def test_it_grows_with_the_work_and_shrinks_after(gateway_cluster: Cluster) -> None:
+    """Adaptive scaling: nothing is lost, nothing is computed twice."""
+
+    def work(number: int) -> tuple[int, str]:
+        from time import sleep
+
+        from distributed import get_worker
+
+        sleep(0.5)  # the work itself; adaptive scaling goes by how long tasks take
+        return number, get_worker().address
+
+    client = gateway_cluster.client
+    futures = client.map(work, range(60), pure=False)
+    done = client.gather(futures)
+    assert sorted(number for number, _ in done) == list(range(60))
+    assert len({worker for _, worker in done}) == 2
+    del futures
+    until(lambda: gateway_cluster.size().workers == 1)
+
+
+def test_options_that_are_not_offered_are_listed(configured: LocalGateway) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"image": "helio:1"}, r"lets nobody choose image='helio:1'. It offers: worker_cores \(1 to 16\)"),
+        ({"options": {"worker_core": 2}}, "no option 'worker_core'. Nearest: worker_cores"),
+        ({"cores": 64}, "refuses worker_cores=64.*<= 16.*It offers"),
+        ({"memory": "2 TiB"}, r"refuses worker_memory=2048.0.*0.25 to 64"),
+    ]
+    for arguments, message in cases:
+        with pytest.raises(InputError, match=message):
+            open_cluster("gateway", **arguments)
+
+
+def test_a_wrong_password(gateway: LocalGateway) -> None:
+    wrong = {"gateway.auth.type": "basic", "gateway.auth.kwargs": {"username": "me", "password": "x"}}
+    with dask.config.set(wrong), pytest.raises(ClusterError, match="user name or password are wrong"):
+        open_cluster(gateway.address)
+
+
+def test_a_wrong_proxy_address(configured: LocalGateway) -> None:
+    with pytest.raises(ClusterError, match=r"not its proxy.*nothing listens.*proxy_address='host:port'"):
+        open_cluster("gateway", proxy_address=f"127.0.0.1:{free_port()}")
+
+
+def test_a_proxy_address_of_another_server(
+    configured: LocalGateway, gateway_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helio_burst.cluster.preflight.ROUTE_SECONDS", 1.0)
+    with _web_server("hello") as address, pytest.raises(ClusterError, match="address of some other server"):
+        open_cluster("gateway", name=gateway_cluster.name, proxy_address=address.removeprefix("http://"))
+
+
+class _web_server:  # noqa: N801  # reads as a function where it is used
+    """A server that is no gateway; with a version at /hub/api it passes for a JupyterHub."""
+
+    def __init__(self, page: str, hub: bool = False) -> None:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = b'{"version": "6"}' if hub and self.path == "/hub/api" else page.encode()
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+
+    def __enter__(self) -> str:
+        self.thread.start()
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+def test_an_address_that_answers_something_else() -> None:
+    no_gateway = r"no Dask gateway at .*ends with /services/dask-gateway"
+    with _web_server("<html>Welcome</html>") as address, pytest.raises(ClusterError, match=no_gateway):
+        open_cluster(address)
+    a_hub = "A JupyterHub is there; its gateway is http.*/services/dask-gateway"
+    with _web_server("<html></html>", hub=True) as address, pytest.raises(ClusterError, match=a_hub):
+        open_cluster(address)
+
+
+def test_an_address_where_nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ClusterError, match=r"No gateway at http.*nothing listens at 127.0.0.1"):
+        open_cluster(f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(ClusterError, match=r"there is no host 'gateway\.invalid'"):
+        open_cluster("https://gateway.invalid/services/dask-gateway", token="x")
+    monkeypatch.setattr("helio_burst.cluster.preflight.HTTP_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begin = time.monotonic()
+        with pytest.raises(ClusterError, match=r"no answer within 0.3 s. A firewall may"):
+            open_cluster(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert time.monotonic() - begin < 20  # without a deadline it would wait for ever
+
+
+def test_a_scheduler_that_does_not_start(configured: LocalGateway) -> None:
+    """As with an image that cannot be pulled: what is left is stopped, and the message says what to do."""
+    with pytest.raises(ClusterError, match=r"did not start: FAILED.*kubectl get events"):
+        open_cluster("gateway", environment={"PYTHONHOME": "/nowhere"})
+
+
+def test_workers_that_do_not_come(configured: LocalGateway) -> None:
+    broken = {"DASK_DISTRIBUTED__WORKER__PRELOAD": "/nowhere/preload.py"}
+    with pytest.raises(ClusterError, match=r"no worker came within 4 s. Is there room"):
+        open_cluster("gateway", environment=broken, start_timeout="4 s")
+
+
+def test_a_detached_cluster_lives_on(configured: LocalGateway) -> None:
+    cluster = open_cluster("gateway", workers=1, detached=True, idle="2 min")
+    with cluster as client:
+        assert client.submit(sum, [1, 2]).result() == 3
+    listed = list_clusters().set_index("name")
+    assert listed.loc[cluster.name, ["kind", "status", "detached", "here"]].tolist() == [
+        "gateway",
+        "running",
+        True,
+        False,
+    ]
+    assert str(listed["started"].dtype) == "datetime64[ns, UTC]"
+    with open_cluster("gateway", name=cluster.name) as client:
+        assert client.submit(sum, [3, 4]).result() == 7
+    assert cluster.name in set(list_clusters()["name"])
+
+    somebody = {"gateway.auth.kwargs": {"username": "somebody", "password": configured.password}}
+    with dask.config.set(somebody):
+        with pytest.raises(ClusterError, match=f"did not show cluster {cluster.name}.*somebody else"):
+            open_cluster("gateway", name=cluster.name)
+        assert list_clusters().empty
+    with pytest.raises(ClusterError, match="Cluster none not found"):
+        open_cluster("gateway", name="none")
+
+
+ORPHAN = """
+import dask, sys
+from helio_burst.cluster import open_cluster
+address, user, password = sys.argv[1:]
+dask.config.set({"gateway.auth.kwargs": {"username": user, "password": password}})
+cluster = open_cluster(address, workers=1, environment={"HELIO_BURST_NO_CLIENT_MINUTES": "0.25"})
+print(cluster.name, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_client_that_is_killed_leaves_nothing(configured: LocalGateway) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", ORPHAN, configured.address, configured.user, configured.password],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        name = process.stdout.readline().strip()
+        assert name in set(list_clusters()["name"])
+        process.send_signal(signal.SIGKILL)
+    until(lambda: name not in set(list_clusters()["name"]))
+
+
+def test_a_gateway_at_its_limit(configured: LocalGateway, full: None) -> None:
+    with pytest.raises(ClusterError, match=r"did not start a cluster: .*limit.*stop_all"):
+        open_cluster("gateway", workers=1)
+
+
+@pytest.fixture
+def full(configured: LocalGateway, gateway_cluster: Cluster) -> Iterator[None]:
+    """As many clusters as the gateway allows; they need not be ready, nor even start."""
+    client = connect_gateway(Target("gateway", configured.address))
+    names = []
+    while len(client.list_clusters()) < 3:
+        names.append(client.submit(environment={"PYTHONHOME": "/nowhere"}))
+    yield
+    for name in names:
+        client.stop_cluster(name)
+    close_gateway(client)
+
+
+def test_more_workers_than_the_gateway_allows(gateway_cluster: Cluster) -> None:
+    gateway_cluster.scale((1, 99))
+    assert any("limit of 4 workers" in note for note in gateway_cluster.notes)
+    gateway_cluster.scale((1, 2))
+
+
+def test_the_package_starts_its_own_gateway() -> None:
+    """`stop_all` ends it too."""
+    cluster = open_cluster("gateway-local", workers=1)
+    client: Client = cluster.client
+    address = str(cluster.target.address)
+    assert client.submit(sum, [1, 2]).result() == 3
+    assert list_clusters().set_index("name").loc[cluster.name, "kind"] == "gateway-local"
+    with dask.config.set({"gateway.auth.kwargs": {"username": "me", "password": "x"}}):
+        assert cluster.name in stop_all()
+    with pytest.raises(ClusterError, match="nothing listens"):
+        open_cluster(address)

@@ -1,0 +1,157 @@
+"""A cluster on this machine, and its end in every way that a process can end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from distributed import KilledWorker, LocalCluster, get_client
+
+import helio_burst
+from helio_burst.cluster import Cluster, check_read, list_clusters, open_cluster, stop_all
+from helio_burst.cluster.ending import open_clusters
+from helio_burst.cluster.handle import _close_within
+from helio_burst.demo.server import EmbeddedS3
+from helio_burst.errors import ClusterError, InputError, MissingObjectError
+from tests.cluster.conftest import until
+
+ROOT = Path(helio_burst.__file__).resolve().parents[1]
+pytestmark = pytest.mark.xdist_group("local-cluster")
+
+
+def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3: EmbeddedS3) -> None:
+    monkeypatch.setattr("platformdirs.user_log_path", lambda name: tmp_path)
+    cluster = open_cluster("local", workers=1, environment={"SIGN": 7})
+    with pytest.raises(KilledWorker) as caught, cluster as client:  # noqa: PT012  # the whole life of it
+        assert get_client() is client
+        assert client.submit(lambda: os.environ["SIGN"]).result() == "7"
+        assert cluster.size().workers == 1
+        assert list_clusters()["name"].tolist() == [cluster.name]
+
+        s3.create_bucket("preflight")
+        with pytest.raises(MissingObjectError, match="none") as missing:
+            check_read(client, "s3://preflight/none.fits")
+        assert "A worker said so" in missing.value.__notes__[0]
+
+        # One death more than one is proof enough; the burst engine finds the file by itself.
+        client.submit(lambda: os.kill(os.getpid(), signal.SIGKILL)).result()
+    note = caught.value.__notes__[0]
+    assert str(tmp_path) in note
+    assert "2 workers died" in (tmp_path / cluster.name / "scheduler.log").read_text()
+    assert cluster.closed
+    assert not open_clusters()
+    with pytest.raises(ClusterError, match="is closed"):
+        cluster.__enter__()
+    assert "closed" in cluster._repr_mimebundle_()["text/html"]
+    cluster.close()  # again is no error
+
+
+def test_a_running_scheduler_is_left_alive(tmp_path: Path) -> None:
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None, protocol="tcp://") as running:
+        with open_cluster(running.scheduler_address) as client:
+            assert client.submit(sum, [1, 2]).result() == 3
+        file = tmp_path / "scheduler.json"
+        running.scheduler.scheduler_file = str(file)
+        file.write_text(f'{{"address": "{running.scheduler_address}"}}')
+        cluster = open_cluster(file)
+        assert stop_all() == [cluster.name]
+        assert cluster.closed
+        assert running.scheduler.status.name == "running"
+        with pytest.raises(InputError, match=r"runs already; workers cannot be chosen"):
+            open_cluster(running.scheduler_address, workers=3)
+
+
+def test_nothing_at_the_address() -> None:
+    from helio_burst.cluster.one_machine import free_port
+
+    with pytest.raises(ClusterError, match=r"No Dask scheduler at tcp://.*nothing listens.*server up"):
+        open_cluster(f"tcp://127.0.0.1:{free_port()}")
+
+
+def test_a_close_that_hangs_or_fails_does_not_stop_the_rest(caplog: pytest.LogCaptureFixture) -> None:
+    import threading
+
+    with caplog.at_level(logging.WARNING, "helio_burst.cluster"):
+        _close_within(0.05, threading.Event().wait, "the thing")
+        _close_within(5, lambda: 1 / 0, "the other")
+    assert [record.getMessage() for record in caplog.records] == [
+        "Closing the thing failed: TimeoutError: no answer within 0.05 s",
+        "Closing the other failed: ZeroDivisionError: division by zero",
+    ]
+
+
+SCRIPT = """
+import sys, time
+from helio_burst.cluster import open_cluster
+
+if __name__ == "__main__":
+    cluster = open_cluster("local", workers=1)
+    print(*cluster.client.submit(lambda: (__import__("os").getpid(), __import__("os").getppid())).result())
+    sys.stdout.flush()
+    if sys.argv[1] == "with":
+        with cluster:
+            time.sleep(60)
+    if sys.argv[1] == "wait":
+        time.sleep(60)
+    if sys.argv[1] == "raise":
+        raise KeyError("a mistake in a notebook")
+"""
+
+
+def test_nothing_outlives_its_process(tmp_path: Path) -> None:
+    """Not after an exception (or a plain end), not after Ctrl-C, not after SIGTERM; all at a time."""
+    file = tmp_path / "script.py"
+    file.write_text(SCRIPT)
+    ways = {"raise": 1, "with": -signal.SIGINT, "wait": 128 + signal.SIGTERM}
+    started = {
+        way: subprocess.Popen(
+            [sys.executable, str(file), way],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for way in ways
+    }
+    workers = []
+    for way, process in started.items():
+        assert process.stdout is not None
+        workers += [int(pid) for pid in process.stdout.readline().split()][:1]
+        if way == "with":
+            process.send_signal(signal.SIGINT)
+        if way == "wait":
+            process.send_signal(signal.SIGTERM)
+    for way, process in started.items():
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == ways[way], errors
+    assert len(workers) == 3
+    until(lambda: not any(psutil.pid_exists(pid) for pid in workers), 20)
+
+
+def test_the_representation() -> None:
+    cluster: Cluster = open_cluster("local", workers=1, cores=1)
+    with cluster:
+        bundle = cluster._repr_mimebundle_()
+        assert "application/vnd.jupyter.widget-view+json" in bundle
+        for part in ("Workers", "1 of 1", "Cores", "Memory", cluster.name):
+            assert part in bundle["text/html"]
+        assert f'<a href="{cluster.dashboard}"' in bundle["text/html"]
+
+        from helio_burst.cluster.view import controls
+
+        box = controls(cluster)
+        low, high, button, _ = box.children[1].children
+        high.value = 0
+        button.click()
+        assert "InputError" in box.children[2].value
+        low.value, high.value = 2, 2
+        button.click()
+        until(lambda: cluster.size().workers == 2)
+        assert cluster.bounds == (2, 2)
+        assert box.children[2].value == ""

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+from distributed import Client
+
+from helio_burst import storage
+from helio_burst.cluster import check_read, root_cause
+from helio_burst.cluster.cost import PRICES, CountUse, Use, current_price
+from helio_burst.cluster.versions import PACKAGES, check_versions, compare, versions_here
+from helio_burst.demo.server import EmbeddedS3
+from helio_burst.errors import ClusterError, HelioBurstWarning, InputError
+
+
+def test_a_file_is_read_on_a_worker(client: Client, s3: EmbeddedS3) -> None:
+    s3.create_bucket("preflight-read")
+    storage.write("s3://preflight-read/one.fits", b"1234567")
+    assert check_read(client, "s3://preflight-read/one.fits") == 7
+
+
+def test_versions_of_a_worker(client: Client) -> None:
+    check_versions(client)
+    assert versions_here(PACKAGES)["numpy"]
+
+
+HERE = {"python": "3.11.7", "numpy": "2.1.0", "astropy": "6.1.0", "dask": "2026.8.0"}
+
+
+@pytest.mark.parametrize(
+    ("there", "message"),
+    [
+        ({"numpy": "1.26.4"}, "numpy 2.1.0 here, 1.26.4 there"),
+        ({"python": "3.12.1"}, "python 3.11.7 here, 3.12.1 there"),
+        ({"astropy": None}, "astropy 6.1.0 here, missing there"),
+        ({"helio-burst": None}, "helio_burst is missing there"),
+    ],
+)
+def test_versions_that_break_a_job(there: dict[str, str | None], message: str) -> None:
+    found = {name: version for name, version in {**HERE, "helio-burst": "?", **there}.items() if version}
+    with pytest.raises(ClusterError, match=rf"{message}.*Choose an image"):
+        compare(HERE, found)
+
+
+def test_versions_that_may_matter() -> None:
+    with pytest.warns(HelioBurstWarning, match=r"dask 2026\.8\.0 here, 2026\.6\.0 there"):
+        compare(HERE, {**HERE, "helio-burst": "?", "python": "3.11.9", "dask": "2026.6.0"})
+
+
+def test_the_reason_behind_an_error_of_deserialisation(client: Client) -> None:
+    class Unreadable:
+        """As an object of another version of numpy: pickled here, refused there."""
+
+        def __reduce__(self) -> object:
+            return __import__, ("numpy_of_another_version",)
+
+    unreadable = Unreadable()
+    with pytest.raises(RuntimeError, match="Error during deserialization") as caught:
+        client.submit(lambda: unreadable).result()
+    cause = root_cause(caught.value)
+    assert isinstance(cause, ModuleNotFoundError)
+    assert "numpy_of_another_version" in str(cause)
+
+
+def test_the_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = Use(core_hours=10, gib_hours=40)
+    monkeypatch.setenv("HELIO_BURST_PRICE", "spot")
+    assert current_price() == PRICES["spot"]
+    monkeypatch.setenv("HELIO_BURST_PRICE", "0.1,0.01")
+    assert used.cost() == pytest.approx(1.4)
+    monkeypatch.setenv("HELIO_BURST_PRICE", "spott")
+    with pytest.raises(InputError, match="Nearest: spot"):
+        used.cost()
+
+
+def test_workers_that_have_gone_stay_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Worker:
+        nthreads = 4
+        memory_limit = 8 * 2**30
+
+    class Scheduler:
+        def __init__(self) -> None:
+            self.workers = {"a": Worker(), "b": Worker()}
+
+    clock = iter([0.0, 100.0, 300.0, 300.0, 400.0])
+    monkeypatch.setattr("helio_burst.cluster.cost.time", lambda: next(clock))
+    count = CountUse()
+    count.add_worker(Scheduler(), "a")
+    count.add_worker(Scheduler(), "b")
+    count.remove_worker(Scheduler(), "a")
+    assert count.totals() == (300 * 4 + 300 * 4, 300 * 8 + 300 * 8)

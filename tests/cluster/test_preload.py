@@ -1,0 +1,74 @@
+"""The rules that end a cluster, on a real scheduler; time is given, not waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import time
+
+import pytest
+from distributed import Client, LocalCluster, fire_and_forget
+
+from helio_burst.cluster.preload import Watch, clear_detached, mark_detached
+from tests.cluster.conftest import until
+
+pytestmark = pytest.mark.xdist_group("local-cluster")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    """A scheduler without workers, so that tasks stay where they are."""
+    with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+        yield cluster
+
+
+def reason(watch: Watch, later: float) -> str | None:
+    """Ask twice, as time goes on: the scheduler notes idleness when it is first asked."""
+    watch.reason(time())
+    return watch.reason(time() + later)
+
+
+def test_an_idle_cluster_ends(cluster: LocalCluster) -> None:
+    with Client(cluster):
+        watch = Watch(cluster.scheduler, idle=100, no_client=1e9)
+        assert reason(watch, 90) is None
+        assert "idle for" in str(reason(watch, 110))
+
+
+def test_tasks_that_wait_are_work(cluster: LocalCluster) -> None:
+    """The gateway's own rule would end a cluster whose tasks are queued."""
+    with Client(cluster) as client:
+        watch = Watch(cluster.scheduler, idle=100, no_client=1e9)
+        future = client.submit(sum, [1, 2])
+        until(lambda: cluster.scheduler.tasks)
+        assert reason(watch, 1000) is None
+        future.cancel()
+        until(lambda: not cluster.scheduler.tasks)
+        assert "idle for" in str(reason(watch, 1000))
+
+
+def test_a_cluster_without_client_ends_unless_a_detached_job_runs(cluster: LocalCluster) -> None:
+    watch = Watch(cluster.scheduler, idle=1e9, no_client=100)
+    with Client(cluster) as client:
+        # A client that is connected but silent for long is a laptop that sleeps.
+        assert reason(watch, 90) is None
+        assert "no client for" in str(reason(watch, 200))
+        mark_detached(client, job="irradiance", store="s3://bucket/jobs/irradiance")
+        fire_and_forget(client.submit(sum, [1, 2]))
+        until(lambda: cluster.scheduler.tasks)
+    until(lambda: set(cluster.scheduler.clients) == {"fire-and-forget"})
+    assert reason(watch, 1000) is None
+    with Client(cluster) as client:
+        assert client.get_metadata(["helio-burst", "detached"])["job"] == "irradiance"
+        clear_detached(client)
+    assert "no client for" in str(reason(watch, 1000))
+    whole = Watch(cluster.scheduler, idle=1e9, no_client=100, detached=True)
+    assert reason(whole, 1000) is None
+
+
+def test_the_preload_ends_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELIO_BURST_NO_CLIENT_MINUTES", "0.005")
+    preload = {"preload": ["helio_burst.cluster.preload"]}
+    with LocalCluster(
+        n_workers=1, processes=False, dashboard_address=None, scheduler_kwargs=preload
+    ) as cluster:
+        until(lambda: cluster.scheduler.status.name == "closed")
