@@ -6,17 +6,13 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable
 WORKERS ?= 2
 
-.PHONY: help demo hub test lint lock clean
-.PHONY: help demo test lint lock image test-image test-kubernetes clean
-.PHONY: help demo test docs notebooks lint lock clean
+.PHONY: help demo hub season test test-faults docs notebooks lint lock image test-image test-kubernetes clean
 help:
 	@echo "make demo    run the whole line on this machine: out/irradiance.nc and out/irradiance.png"
 	@echo "make hub     run JupyterHub, a Dask gateway and JupyterLab on this machine, for a person to try"
-.PHONY: help demo season test lint lock clean
-help:
-	@echo "make demo    run the whole line on this machine: out/irradiance.nc and out/irradiance.png"
 	@echo "make season  a satellite season in blocks and in one piece: out/season/agg.png equals full.png"
-	@echo "make test    lint, types and all tests"
+	@echo "make test    lint, types and all tests but the long ones below"
+	@echo "make test-faults      the long tests that kill workers, clients and servers over and over"
 	@echo "make docs    the documentation site, in docs/_build/html, with the notebooks run"
 	@echo "make notebooks   every notebook by papermill, in out/notebooks"
 	@echo "make lint    ruff and mypy"
@@ -47,6 +43,7 @@ $(VENV)/.hub: $(UV) pyproject.toml requirements.lock
 
 hub: $(VENV)/.hub
 	$(BIN)/python -m helio_burst.cluster.hub $(PORT)
+
 $(VENV)/.season: $(UV) pyproject.toml requirements.lock
 	$(INSTALL) ".[season,season-pysat]"
 	@touch $@
@@ -56,6 +53,9 @@ season: $(VENV)/.season
 
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+test-faults: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/burst/test_long_faults.py -m slow $(PYTEST_ARGS)
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

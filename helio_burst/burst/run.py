@@ -165,34 +165,22 @@ class Run:
 
     def _drive_or_follow(self) -> Outcome:
         if self.ledger is None:
-            return self._work(threading.Event())
+            return self._work(threading.Event(), None)
+        wish = CancelWish(self.ledger)
         while True:
             self._engine = None
             lease = Lease(self.ledger, self.id)
             while not lease.acquire():
                 self._look_at_ledger("another client drives this job; this one follows")
-                if self._cancelled.is_set():
+                if self._cancelled.is_set() or wish.is_made():
                     return self._finished(None, "it was cancelled")
                 time.sleep(_FOLLOW_SECONDS)
             try:
-                outcome = self._work(lease.lost)
+                outcome = self._work(lease.lost, wish)
             finally:
                 lease.release()
             if not lease.lost.is_set():
                 return outcome
-            return self._work(None, None)
-        wish = CancelWish(self.ledger)
-        lease = Lease(self.ledger, self.id)
-        while not lease.acquire():
-            note = "another client drives this job; this one follows"
-            self._look_at_ledger(note)
-            if self._cancelled.is_set() or wish.is_made():
-                return self._finished(None, "it was cancelled")
-            time.sleep(_FOLLOW_SECONDS)
-        try:
-            return self._work(lease, wish)
-        finally:
-            lease.release()
 
     def _look_at_ledger(self, note: str = "") -> pl.DataFrame:
         """Count what the ledger, or the memory, has of the files."""
@@ -229,7 +217,6 @@ class Run:
         merged = self._results.ok_per_shard()
         return [number for number, count in enumerate(merged) if count and wanted.get(number) == count]
 
-    def _work(self, taken_over: threading.Event) -> Outcome:
     def write_down(self) -> bytes:
         """Write the job and its files into the ledger, where any process can take it up; return the job."""
         blob = dump_job(self.job)
@@ -237,7 +224,7 @@ class Run:
             self.ledger.begin(self._description(), blob, self._files)
         return blob
 
-    def _work(self, lease: Lease | None, wish: CancelWish | None) -> Outcome:
+    def _work(self, taken_over: threading.Event, wish: CancelWish | None) -> Outcome:
         todo = self._todo()
         blob = self.write_down()
         self._keep_record(wish)
@@ -248,20 +235,13 @@ class Run:
                 if len(todo) or (self.job.combine is not None and self.ledger is not None):
                     client = stack.enter_context(_client(self._client))
                     state = self._run_engine(client, blob, todo, taken_over)
-                    state = self._run_engine(client, blob, todo)
             stopped = self._engine.stopped if self._engine is not None else None
-            if lease is not None and lease.lost.is_set():
-                stopped = "another client has taken the job over"
             if self.ledger is not None and state is not None:
                 self.ledger.write(f"runs/{self.id}.state", cloudpickle.dumps(state))
             outcome = self._finished(state, stopped)
         except BaseException as error:
             self._note("broken", str(error))
             raise
-        stopped = self._engine.stopped if self._engine is not None else None
-        if self.ledger is not None:
-            self.ledger.write_json(f"runs/{self.id}.json", self._record(stopped or "finished"))
-        return self._finished(state, stopped)
         self._note(stopped or "finished")
         return outcome
 
@@ -274,10 +254,9 @@ class Run:
             self._results,
             self.ledger,
             self.id,
-            self._limits,
+            self.limits,
             self._progress,
             taken_over,
-            client, self.job, blob, todo, self._results, self.ledger, self.id, self.limits, self._progress
         )
         if self._cancelled.is_set():
             self._engine.cancelled.set()
