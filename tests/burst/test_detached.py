@@ -213,15 +213,17 @@ def test_a_gateway_s_cluster_outlives_its_client_and_ends_with_its_job(
         cluster={"target": gateway.address, "workers": 2, "memory": "1 GiB"},
         options={"pause": 0.1, "poison": "x" * 20},
     )
-    with Gateway(gateway.address, auth=BasicAuth(gateway.user, gateway.password)) as asked:
-        (cluster,) = asked.list_clusters()
-        first = until(lambda: driver_of(store, key))
-        until(has_done(store, key, 5))
-        first.kill()
-        second = until(lambda: (driver := driver_of(store, key)) and driver != first and driver)
-        assert [report.name for report in asked.list_clusters()] == [cluster.name]
-        until(lambda: not asked.list_clusters())
-        assert not second.is_running()
+    # Its own __del__ closes it, and fails if that has been done before.
+    asked = Gateway(gateway.address, auth=BasicAuth(gateway.user, gateway.password))
+    (cluster,) = asked.list_clusters()
+    first = until(lambda: driver_of(store, key))
+    until(has_done(store, key, 5))
+    first.kill()
+    second = until(lambda: (driver := driver_of(store, key)) and driver != first and driver)
+    assert [report.name for report in asked.list_clusters()] == [cluster.name]
+    until(lambda: not asked.list_clusters())
+    assert not second.is_running()
+    del asked
     outcome = detached.fetch(store)
     assert outcome.stopped is None
     assert outcome.failures["datakey"].tolist() == [files[19]]
