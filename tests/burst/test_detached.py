@@ -20,7 +20,7 @@ from distributed import Client
 from helio_burst import readers
 from helio_burst.burst import Sum, detached, map_files
 from helio_burst.cluster.one_machine import LocalGateway
-from helio_burst.errors import BurstError, ClusterError, InputError
+from helio_burst.errors import BurstError, InputError
 
 SUBMIT = """
 import json, os, sys, time
@@ -223,7 +223,6 @@ def test_a_gateway_s_cluster_outlives_its_client_and_ends_with_its_job(
     assert [report.name for report in asked.list_clusters()] == [cluster.name]
     until(lambda: not asked.list_clusters())
     assert not second.is_running()
-    del asked
     outcome = detached.fetch(store)
     assert outcome.stopped is None
     assert outcome.failures["datakey"].tolist() == [files[19]]

@@ -155,7 +155,9 @@ def test_max_cost_stops_and_leaves_a_ledger_to_resume(
     # The line that people see has the spend and the time that is left.
     assert any(re.search(r"ETA \d.* · \$\d+\.\d\d", line) for line in lines), lines
     with pytest.raises(RunStopped, match="max_time=1 s") as late:
-        map_files(nap, files(200), read=readers.raw, client=client, store=store, max_time="1 s", progress=False)
+        map_files(
+            nap, files(200), read=readers.raw, client=client, store=store, max_time="1 s", progress=False
+        )
     assert late.value.outcome.progress.resumed == part.progress.done
     assert detached.status(store).state == "stopped"
     few = map_files(nap, files(10), read=readers.raw, client=client, store=store, progress=False)
