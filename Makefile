@@ -52,10 +52,10 @@ season: $(VENV)/.season
 	$(BIN)/python examples/seasonal_occurrence.py --out out/season
 
 test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not (faults and slow)" $(PYTEST_ARGS)
 
 test-faults: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/burst/test_long_faults.py -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/burst/test_long_faults.py -s $(PYTEST_ARGS)
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
