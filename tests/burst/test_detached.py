@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,25 +21,36 @@ from distributed import Client
 from helio_burst import readers
 from helio_burst.burst import Sum, detached, map_files
 from helio_burst.cluster.one_machine import LocalGateway
+from helio_burst.demo.server import EmbeddedS3
 from helio_burst.errors import BurstError, InputError
 
 SUBMIT = """
-import json, os, sys, time
+import json, sys
 from helio_burst import readers
 from helio_burst.burst import detached
+import analysis
+
+order = json.loads(sys.stdin.read())
+files = order.pop("files")
+job = detached.submit(analysis.measure, files, read=readers.raw, **order)
+print(job.key)
+"""
+# The user's own modules, which no other machine has.
+ANALYSIS = """
+import os, time
 
 def measure(data, pause, poison=None, folder=None):
+    from scaling import scale
     time.sleep(pause)
     if data.decode() == poison:
         os._exit(1)
     if folder:
         open(os.path.join(folder, f"{len(data)}-{time.time_ns()}"), "w").close()
-    return len(data)
-
-order = json.loads(sys.stdin.read())
-files = order.pop("files")
-job = detached.submit(measure, files, read=readers.raw, **order)
-print(job.key)
+    return scale(len(data))
+"""
+SCALING = """
+def scale(length):
+    return length
 """
 LOCAL = {"target": "local", "workers": 1, "memory": "1 GiB"}
 
@@ -57,17 +69,20 @@ def urls(count: int) -> list[str]:
 
 
 def submit_and_leave(environment: Mapping[str, str] | None = None, **order: Any) -> str:
-    """Submit from a process that has ended when this returns; return the job's key."""
+    """Submit from a process that has ended, and whose code is gone, when this returns; return the key."""
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run(
-        [sys.executable, "-c", SUBMIT],
-        input=json.dumps(order),
-        env=environ | (environment or {}),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in (("submit", SUBMIT), ("analysis", ANALYSIS), ("scaling", SCALING)):
+            Path(folder, f"{name}.py").write_text(text)
+        done = subprocess.run(
+            [sys.executable, str(Path(folder, "submit.py"))],
+            input=json.dumps(order),
+            env=environ | (environment or {}),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+        )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -118,7 +133,7 @@ def test_a_job_goes_on_without_its_submitter_and_after_its_driver(tmp_path: Path
     assert outcome.progress.resumed >= 5
     # Nothing twice but the few files of the batches that were in flight when the driver was killed.
     assert 60 <= len(list(calls.iterdir())) <= 60 + 10
-    assert "Driving measure" in job.logs()
+    assert "Driving analysis.measure" in job.logs()
     until(lambda: driver_of(store, key) is None)
 
     listed = detached.list_jobs(store)
@@ -143,9 +158,11 @@ def drivers(dask_scheduler: Any) -> list[str]:
     return [name for name in dask_scheduler.plugins if name.startswith("helio-burst-driver")]
 
 
-def test_a_running_scheduler_drives_a_job_and_stays(client: Client, tmp_path: Path) -> None:
+def test_a_running_scheduler_drives_a_job_and_stays(client: Client, s3: EmbeddedS3) -> None:
+    s3.create_bucket("detached")
     target = {"target": client.scheduler.address}
-    job = detached.submit(len, urls(8), read=readers.raw, store=str(tmp_path), cluster=target, combine=Sum())
+    store = "s3://detached/jobs"
+    job = detached.submit(len, urls(8), read=readers.raw, store=store, cluster=target, combine=Sum())
     outcome = job.fetch(wait=True)
     assert outcome.value == sum(range(1, 9))
     assert outcome.record["cluster"]["workers"] == 2

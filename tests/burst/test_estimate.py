@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from helio_burst import readers, storage
 from helio_burst.burst import RunStopped, detached, map_files
-from helio_burst.burst.estimate import _student, estimate
+from helio_burst.burst.estimating import _student, estimate
 from helio_burst.burst.pilot import spread
 from helio_burst.burst.progress import Progress
 from helio_burst.cluster.prices import Prices
