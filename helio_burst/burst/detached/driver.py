@@ -47,8 +47,8 @@ def main() -> None:
     finally:
         with contextlib.suppress(HelioBurstError):
             copy()
-    if order.scheduler is None:
-        shutil.rmtree(Path(order.log).parent)
+            if order.scheduler is None:
+                shutil.rmtree(Path(order.log).parent)
     sys.exit(code)
 
 

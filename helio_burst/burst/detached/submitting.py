@@ -226,8 +226,8 @@ def _start_here(order: Order, ledger: Ledger, target: Target, cluster: Mapping[s
             return ""
         try:
             return log.read_text(encoding="utf-8", errors="replace")[-4000:]
-        except FileNotFoundError:  # it has come to its end in good order
-            return f"its log is in {ledger.url('logs')}"
+        except FileNotFoundError:  # the driver has copied it into the store
+            return ledger.read(f"logs/{order.name}.txt").decode(errors="replace")[-4000:]
 
     _wait_until_begun(order, ledger, last_words)
 
