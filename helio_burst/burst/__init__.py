@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from helio_burst.burst import detached
 from helio_burst.burst.combine import Combine, Histogram, Maximum, Mean, Merge, Minimum, Sum
+from helio_burst.burst.estimating import Estimate, estimate
 from helio_burst.burst.items import Row
 from helio_burst.burst.mapping import attach, map_files, map_partitions
 from helio_burst.burst.outcome import Outcome
@@ -13,6 +15,7 @@ from helio_burst.burst.saving import check_path
 
 __all__ = [
     "Combine",
+    "Estimate",
     "Histogram",
     "Maximum",
     "Mean",
@@ -26,6 +29,8 @@ __all__ = [
     "Sum",
     "attach",
     "check_path",
+    "detached",
+    "estimate",
     "map_files",
     "map_partitions",
     "partitions",

@@ -83,7 +83,7 @@ def _walk(value: Any, seen: set[int]) -> Iterator[str]:
 
 
 def _function(function: types.FunctionType, seen: set[int]) -> Iterator[str]:
-    if not _is_users(function):
+    if not is_users(function):
         yield _installed(function)
         return
     yield f"function {function.__qualname__}"
@@ -118,7 +118,7 @@ def _names(code: types.CodeType) -> set[str]:
 
 
 def _class(kind: type, seen: set[int]) -> Iterator[str]:
-    if not _is_users(kind):
+    if not is_users(kind):
         yield _installed(kind)
         return
     yield f"class {kind.__qualname__}"
@@ -134,7 +134,7 @@ def _class(kind: type, seen: set[int]) -> Iterator[str]:
 
 
 def _module(module: types.ModuleType) -> Iterator[str]:
-    if _is_users(module):
+    if is_users(module):
         source = Path(module.__file__ or "")
         yield f"module {module.__name__} {hashlib.sha256(source.read_bytes()).hexdigest()}"
     else:
@@ -143,7 +143,7 @@ def _module(module: types.ModuleType) -> Iterator[str]:
 
 def _is_instance(value: Any) -> bool:
     """Say whether this is an object of a class of the user's own."""
-    return not isinstance(value, type) and _is_users(type(value)) and type(value).__module__ != "builtins"
+    return not isinstance(value, type) and is_users(type(value)) and type(value).__module__ != "builtins"
 
 
 def _state(value: Any) -> Any:
@@ -175,7 +175,7 @@ _INSTALLED = tuple(
 _OURS = str(Path(__file__).resolve().parents[1])
 
 
-def _is_users(thing: Any) -> bool:
+def is_users(thing: Any) -> bool:
     """Say whether something is the user's own code, neither of Python, nor installed, nor ours."""
     name = thing.__name__ if isinstance(thing, types.ModuleType) else getattr(thing, "__module__", None)
     if name is None or name in ("__main__", "__mp_main__"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,6 +24,7 @@ from helio_burst.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from distributed import Client
+    from prov.model import ProvDocument
 
     from helio_burst.burst.ledger import Ledger
 
@@ -137,6 +141,58 @@ class Outcome:
         """
         return save(self.to_xarray(name, dim), path)
 
+    def provenance_document(self) -> ProvDocument:
+        """Describe where the result comes from as W3C PROV: inputs, code, run, user and software.
+
+        Returns
+        -------
+        prov.model.ProvDocument
+            Its ``serialize`` and ``get_provn`` write it. More than 100 inputs are one collection.
+
+        Raises
+        ------
+        InputError
+            The package prov is not installed.
+        """
+        return _extra("provenance").document(self)  # type: ignore[no-any-return]
+
+    def save_crate(
+        self,
+        folder: str | Path,
+        *,
+        result: str | Path | None = None,
+        author: str | None = None,
+        licence: str | None = None,
+        look_up: bool | None = None,
+    ) -> Path:
+        """Write an RO-Crate directory: the result, and all that is needed to know how it came about.
+
+        The crate holds the result, the inputs with sizes and ETags (``inputs.parquet``), the failures, the
+        source of the function, the installed packages, the runs with their cluster, and W3C PROV.
+
+        Parameters
+        ----------
+        folder : path
+            Made if it is not there; it must be empty.
+        result : path, optional
+            A result that is saved already, to be copied; by default ``result.nc`` is written, for a merged
+            result ``.nc``, ``.npy`` or ``.json``.
+        author : str, optional
+            A name, or an ORCID as "https://orcid.org/0000-0002-1825-0097"; by default the user's name.
+        licence : str, optional
+            Of the crate, as a URL.
+        look_up : bool, optional
+            Ask the storage for ETags that the file list lacks; by default if they are 2000 at most.
+
+        Raises
+        ------
+        InputError
+            The folder is not empty, there is no such result, or rocrate is not installed.
+        """
+        write = _extra("crate").save_crate
+        crate: Path = write(self, folder, result=result, author=author, licence=licence, look_up=look_up)
+        return crate
+
     def replay(self, datakey: str) -> Any:
         """Do one file here, in this process, and return its result; what it raises is raised.
 
@@ -190,3 +246,13 @@ class Outcome:
         causes = self.failures_by_cause().head(5)
         table = causes.to_html(index=False, border=0) if len(causes) else ""
         return f"<p><code>{escape(repr(self).splitlines()[0])}</code></p>{table}"
+
+
+def _extra(module: str) -> ModuleType:
+    """Import a module of this room that needs the extra "provenance"."""
+    try:
+        return importlib.import_module(f"helio_burst.burst.{module}")
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{error.name} is not installed; provenance needs it: pip install 'helio-burst[provenance]'"
+        ) from error

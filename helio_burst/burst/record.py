@@ -28,6 +28,13 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
+def all_records(ledger: Ledger) -> list[dict[str, Any]]:
+    """Return the records of all runs of a job, oldest first."""
+    found = storage.list_objects(ledger.url("runs"), ledger.options)
+    names = sorted(name for name in (info.url.rsplit("/", 1)[1] for info in found) if name.endswith(".json"))
+    return [record for name in names if (record := ledger.read_json(f"runs/{name}")) is not None]
+
+
 def latest_record(ledger: Ledger) -> dict[str, Any]:
     """Return the record of the run that wrote its own last; an empty one if no run has yet."""
     found = [

@@ -194,7 +194,7 @@ class Run:
         )
         return table
 
-    def _todo(self) -> pa.Table:
+    def todo(self) -> pa.Table:
         """Return the files that are to be done: those that never were, or failed for a passing reason."""
         table = self._look_at_ledger()
         wanted = table["ok"].is_null() | (table["ok"].not_() & table["passing"]).fill_null(False)
@@ -225,7 +225,7 @@ class Run:
         return blob
 
     def _work(self, taken_over: threading.Event, wish: CancelWish | None) -> Outcome:
-        todo = self._todo()
+        todo = self.todo()
         blob = self.write_down()
         self._keep_record(wish)
         state: Any = None
@@ -233,7 +233,7 @@ class Run:
             with contextlib.ExitStack() as stack:
                 stack.enter_context(Repeated(partial(self._keep_record, wish)))
                 if len(todo) or (self.job.combine is not None and self.ledger is not None):
-                    client = stack.enter_context(_client(self._client))
+                    client = stack.enter_context(use_client(self._client))
                     state = self._run_engine(client, blob, todo, taken_over)
             stopped = self._engine.stopped if self._engine is not None else None
             if self.ledger is not None and state is not None:
@@ -301,6 +301,11 @@ class Run:
             **self._provenance,
         }
 
+    def note_pilot(self) -> None:
+        """Note in the ledger that a few files were done for an estimate."""
+        self._look_at_ledger()
+        self._note("only a pilot was run")
+
     def _keep_record(self, wish: CancelWish | None) -> None:
         if wish is not None and wish.is_made():
             self.cancel()
@@ -328,7 +333,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def _client(client: Client | None) -> Iterator[Client]:
+def use_client(client: Client | None) -> Iterator[Client]:
     """Use the given client, else the process's current one, else a local cluster for this run."""
     if client is not None:
         yield client

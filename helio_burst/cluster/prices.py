@@ -52,8 +52,12 @@ def hourly_price(client: Client, cores: int) -> float:
 
     A cluster on this machine costs nothing, unless ``HELIO_BURST_PRICES`` names a table.
     """
-    address = str(client.scheduler.address if client.scheduler is not None else "")
-    local = "127.0.0.1" in address or address.startswith("inproc")
-    if local and not os.environ.get("HELIO_BURST_PRICES"):
+    if is_here(client) and not os.environ.get("HELIO_BURST_PRICES"):
         return 0.0
     return cores * read_prices().per_core_hour
+
+
+def is_here(client: Client) -> bool:
+    """Say whether the cluster of a client is processes on this machine."""
+    address = str(client.scheduler.address if client.scheduler is not None else "")
+    return "127.0.0.1" in address or address.startswith("inproc")

@@ -53,13 +53,15 @@ def dumps(obj: Any) -> bytes:
     >>> cloudpickle.loads(dumps(lambda x: factor * x))(14)
     42
     """
-    with _lock, _local_modules_by_value():
+    with _lock:
         modules: dict[str, ModuleType] = {}
         while True:
-            try:
-                blob, imported = _pickle(_Shipment(modules, obj) if modules else obj)
-            except Exception as error:
-                raise InputError(_explain(obj, error)) from error
+            # Anew each time: what was imported just now must go by value too.
+            with _local_modules_by_value():
+                try:
+                    blob, imported = _pickle(_Shipment(modules, obj) if modules else obj)
+                except Exception as error:
+                    raise InputError(_explain(obj, error)) from error
             if imported <= modules.keys():
                 return blob
             modules |= {name: importlib.import_module(name) for name in imported}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 from distributed import Client
 from distributed.security import Security
@@ -30,6 +33,10 @@ def main() -> None:
     _log_to_stderr()
     ledger = order.ledger()
     storage.use(ledger.options)
+    if order.prices is not None:
+        prices = Path(order.log).with_name("prices.yaml")
+        prices.write_text(order.prices, encoding="utf-8")
+        os.environ["HELIO_BURST_PRICES"] = str(prices)
     copy = partial(copy_log, order, ledger)
     try:
         with Repeated(copy):
@@ -40,6 +47,8 @@ def main() -> None:
     finally:
         with contextlib.suppress(HelioBurstError):
             copy()
+            if order.scheduler is None:
+                shutil.rmtree(Path(order.log).parent)
     sys.exit(code)
 
 

@@ -41,8 +41,10 @@ class Order(BaseModel):
         How to speak to the scheduler: arguments of `distributed.Security`.
     seen : dict
         The wish to cancel that was there already.
+    prices : str, optional
+        The price table that the submitter has named, so that limits in dollars mean what they did there.
     log : str
-        The file that the driver's output goes to.
+        The file that the driver's output goes to, in a folder of the driver's own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,6 +60,7 @@ class Order(BaseModel):
     scheduler: str | None = None
     tls: dict[str, Any] = {}
     seen: dict[str, Any] = {}
+    prices: str | None = None
     log: str = ""
 
     def ledger(self) -> Ledger:

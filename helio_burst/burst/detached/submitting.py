@@ -163,6 +163,7 @@ def _refuse_if_driven(ledger: Ledger) -> None:
 
 def _start(ledger: Ledger, limits: Limits, cluster: Mapping[str, Any]) -> DetachedJob:
     target = choose_target(cluster.get("target"))
+    prices = os.environ.get("HELIO_BURST_PRICES")
     order = Order(
         name=new_run_id(),
         store=ledger.store,
@@ -172,6 +173,7 @@ def _start(ledger: Ledger, limits: Limits, cluster: Mapping[str, Any]) -> Detach
         seconds=limits.seconds,
         dollars=limits.dollars,
         seen=CancelWish(ledger).seen,
+        prices=Path(prices).read_text(encoding="utf-8") if prices else None,
     )
     ledger.write_json(
         SUBMISSION,
@@ -205,10 +207,10 @@ def _start_beside_scheduler(order: Order, ledger: Ledger, target: Target, cluste
 
 
 def _start_here(order: Order, ledger: Ledger, target: Target, cluster: Mapping[str, Any]) -> None:
-    handle, log = tempfile.mkstemp(prefix="helio-burst-driver-", suffix=".log")
+    log = Path(tempfile.mkdtemp(prefix="helio-burst-driver-"), "log.txt")
     arguments = dict(cluster) | {"target": target.address or target.kind}
-    order = order.model_copy(update={"cluster": arguments, "log": log})
-    with os.fdopen(handle, "wb") as output:
+    order = order.model_copy(update={"cluster": arguments, "log": str(log)})
+    with log.open("wb") as output:
         spawned = subprocess.run(
             [sys.executable, "-c", _SPAWN, "--", sys.executable, "-m", DRIVER],
             input=order.model_dump_json().encode(),
@@ -220,7 +222,12 @@ def _start_here(order: Order, ledger: Ledger, target: Target, cluster: Mapping[s
     pid = int(spawned.stdout)
 
     def last_words() -> str:
-        return "" if _lives(pid) else Path(log).read_text(encoding="utf-8", errors="replace")[-4000:] or "-"
+        if _lives(pid):
+            return ""
+        try:
+            return log.read_text(encoding="utf-8", errors="replace")[-4000:]
+        except FileNotFoundError:  # the driver has copied it into the store
+            return ledger.read(f"logs/{order.name}.txt").decode(errors="replace")[-4000:]
 
     _wait_until_begun(order, ledger, last_words)
 
