@@ -62,8 +62,7 @@ html_theme_options = {
     "footer_end": [],
 }
 # Pages without pages below them need no navigation at their side.
-html_sidebars = dict.fromkeys(
-    ["index", "getting-started", "architecture", "deploy", "why-not-multiply", "generated/benchmarks"], []
-)
+_ALONE = ("index", "getting-started", "architecture", "deploy", "why-not-multiply", "generated/benchmarks")
+html_sidebars: dict[str, list[str]] = {page: [] for page in _ALONE}
 html_favicon = "_static/mark.svg"
 html_show_sourcelink = False
