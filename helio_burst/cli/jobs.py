@@ -85,9 +85,7 @@ def estimate(
     path: JobArgument,
     parameter: ParameterOption = [],  # noqa: B006 (as above)
     sample: Annotated[int, typer.Option("--sample", min=2, help="Files of the pilot.")] = 8,
-    workers: Annotated[
-        str, typer.Option("--workers", help="Numbers of workers to estimate for.")
-    ] = "1,10,50,200",
+    workers: Annotated[str, typer.Option("--workers", help="Numbers of workers, as 1,10.")] = "1,10,50,200",
 ) -> None:
     """Do a few files of a job and say what all of them will take: hours, bytes, dollars."""
     from helio_burst import burst, cluster

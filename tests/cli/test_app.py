@@ -212,24 +212,14 @@ def test_a_job_goes_on_by_itself_and_is_found_by_its_store(
     with xr.open_dataset(tmp_path / "fetched.nc") as result:
         assert result["brightest"].sizes == {"time": 5}
     assert "finished" in helio_burst("status", "jobs/brightest").stdout
-    listed = json.loads(helio_burst("list", "jobs/brightest", "--format", "json").stdout)
-    assert [(job["state"], job["done"], job["failed"]) for job in listed] == [("finished", 6, 1)]
+    jobs = json.loads(helio_burst("list", "jobs/brightest", "--format", "json").stdout)
+    assert [(job["state"], job["done"], job["failed"]) for job in jobs] == [("finished", 6, 1)]
     assert helio_burst("logs", "job.yaml").exit_code == 0
     assert "finished" in helio_burst("cancel", "job.yaml").stdout  # too late, and no harm
 
-    files = json.loads(
-        helio_burst(
-            "files",
-            archive.CATALOG,
-            archive.ID,
-            "2020-01-01",
-            "2020-01-02",
-            "-f",
-            "json",
-            "--registry",
-            registry,
-        ).stdout
-    )
+    span = ("2020-01-01", "2020-01-02")
+    listed = helio_burst("files", archive.CATALOG, archive.ID, *span, "-f", "json", "--registry", registry)
+    files = json.loads(listed.stdout)
     good, bad = files[0]["datakey"], files[2]["datakey"]
     assert "array(" in helio_burst("replay", "job.yaml", good).stdout
     assert "not at eight" in helio_burst("replay", "job.yaml", bad, code=1).output
