@@ -52,7 +52,7 @@ season: $(VENV)/.season
 	$(BIN)/python examples/seasonal_occurrence.py --out out/season
 
 test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not (faults and slow)" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not (faults and slow)" $(PYTEST_ARGS)
 
 test-faults: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/burst/test_long_faults.py -s $(PYTEST_ARGS)

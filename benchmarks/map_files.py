@@ -5,9 +5,9 @@
 Three ways over the same files, taken in turns on two worker processes with one thread each:
 
 in memory
-    decode and mean, the bytes being in the worker's memory already: the most that two cores do
+    decode and mean, the bytes being in the worker's memory already: the most there can be
 map_files
-    from a local S3 endpoint (moto server, a process of its own on the same two cores), with all that map_files
+    from a local S3 endpoint (moto server, a process on the same two cores), with all that map_files
     does: batches, fetching ahead, failures, progress, assembly
 plain
     the way of many notebooks: one boto3 session a file, astropy.io.fits.open, one task a file, gather

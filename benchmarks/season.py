@@ -120,6 +120,11 @@ def _read_one(partition: Any, days: season.FileDays) -> int:
     return count
 
 
+def _cpu(client: Client) -> float:
+    """CPU seconds of all workers so far."""
+    return sum(client.run(time.process_time).values())
+
+
 def _peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
@@ -145,15 +150,15 @@ def year(folder: str, days: int) -> dict[str, Any]:
             **QUESTION,
         )  # imports on the workers
         idle = max(client.run(_peak_memory).values())
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), _cpu(client)
         read = partial(_read_one, days=season.FileDays(files, NAMES, read=season.read_vefi))
         map_partitions(read, table, client=client, combine=sum_of, progress=False)
-        reading = time.perf_counter() - began
-        began = time.perf_counter()
+        reading, reading_cpu = time.perf_counter() - began, _cpu(client) - cpu
+        began, cpu = time.perf_counter(), _cpu(client)
         result = season.occurrence(
             files, START, stop, read=season.read_vefi, client=client, progress=False, **QUESTION
         )
-        counting = time.perf_counter() - began
+        counting, counting_cpu = time.perf_counter() - began, _cpu(client) - cpu
         peak = max(client.run(_peak_memory).values())
     return {
         "days": days,
@@ -162,6 +167,9 @@ def year(folder: str, days: int) -> dict[str, Any]:
         "reading_seconds": reading,
         "occurrence_seconds": counting,
         "occurrence_over_reading": counting / reading,
+        "reading_cpu_seconds": reading_cpu,
+        "occurrence_cpu_seconds": counting_cpu,
+        "occurrence_over_reading_cpu": counting_cpu / reading_cpu,
         "worker_memory_before_MiB": idle,
         "worker_memory_peak_MiB": peak,
     }
@@ -187,7 +195,11 @@ def main() -> None:
         length = max(given.days, given.year)
         print(f"making {length} days of files", flush=True)
         season.make_vefi(folder, START, START + pd.Timedelta(days=length))
-        results: dict[str, Any] = {"against_pysatSeasons": against_pysat(folder, given.days)}
+        results: dict[str, Any] = {
+            "title": "Seasonal occurrence",
+            "command": "python benchmarks/season.py",
+        }
+        results |= {"against_pysatSeasons": against_pysat(folder, given.days)}
         if given.year:
             results["two_workers"] = year(folder, given.year)
     results["machine"] = {
@@ -195,7 +207,7 @@ def main() -> None:
         "load_average": os.getloadavg()[0],
         "python": sys.version.split()[0],
     }
-    for part, numbers in results.items():
+    for part, numbers in list(results.items())[2:]:
         print(f"\n{part}")
         for name, value in numbers.items():
             print(f"  {name:28} {value:.3f}" if isinstance(value, float) else f"  {name:28} {value}")

@@ -15,8 +15,6 @@ MODULES = (
     "cdflib",
     "dask_gateway",
     "distributed",
-    "fitsio",
-    "h5netcdf",
     "helio_burst",
     "matplotlib.pyplot",
     "netCDF4",

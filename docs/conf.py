@@ -31,10 +31,12 @@ show_warning_types = True
 
 # The notebooks are run while the site is built, so that every figure is one that the code makes today.
 nb_execution_mode = os.environ.get("HELIO_BURST_DOCS_NOTEBOOKS", "cache")
+nb_execution_in_temp = True
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
+suppress_warnings = ["mystnb.unknown_mime_type"]  # what hb.record says has a plain text beside it
 nb_remove_code_stderr = True
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "substitution"]
 myst_heading_anchors = 3
@@ -59,5 +61,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+# Pages without pages below them need no navigation at their side.
+_ALONE = ("index", "getting-started", "architecture", "deploy", "why-not-multiply", "generated/benchmarks")
+html_sidebars: dict[str, list[str]] = {page: [] for page in _ALONE}
 html_favicon = "_static/mark.svg"
 html_show_sourcelink = False

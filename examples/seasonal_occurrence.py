@@ -2,11 +2,11 @@
 
     python examples/seasonal_occurrence.py [--data DIR] [--out out/season]
 
-Where do magnetic perturbations happen? For each bin of longitude and latitude: in what part of the orbits
-through it did dB_mer exceed 0? The data are made up in the form of C/NOFS VEFI files, unless --data names a
-pysat data directory with true ones. "full" is pysatSeasons' own by_orbit2D over all days (or one walk of ours,
-without pysat), "agg" is merged from blocks of one day that a Dask cluster counted, "multiplied" is what
-multiplying the blocks' probabilities gives, and is wrong.
+Where do magnetic perturbations happen? For each bin of longitude and latitude: in what part of the
+orbits through it did dB_mer exceed 0? The data are made up in the form of C/NOFS VEFI files, unless
+--data names a pysat data directory with true ones. "full" is pysatSeasons' own by_orbit2D over all days
+(or one walk of ours, without pysat), "agg" is merged from blocks of one day that a Dask cluster counted,
+"multiplied" is what multiplying the blocks' probabilities gives, and is wrong.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def main() -> int:
     agg = in_blocks(files)
     full, how = in_one_piece(files, folder)
     wrong = agg["prob"].copy(data=multiplied(files).to_numpy()).where(agg["count"] > 0)
-    difference = agg["prob"] - full["prob"]
+    difference = (agg["prob"] - full["prob"]).assign_attrs(long_name="difference of probability", units="1")
     agg.to_netcdf(out / "season.nc")
 
     title = f"dB_mer > 0 nT by orbit, {START} to {STOP}"

@@ -51,7 +51,7 @@ def record(**values: Any) -> None:
     if shell is None:
         print(text)
     else:
-        display({MIME: plain, "text/plain": text}, raw=True)  # type: ignore[no-untyped-call]
+        display({MIME: plain, "text/plain": text}, raw=True)
 
 
 def sweep(

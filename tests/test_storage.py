@@ -318,7 +318,7 @@ def test_what_passes_is_repeated(base: str, server: _Server, key: str) -> None:
     assert server.counts[key] == int(key[-1]) + 1
 
 
-@pytest.mark.parametrize("key", ["500-99", "503-99", "reset-99", "cut-99"])
+@pytest.mark.parametrize("key", ["500-99", "503-99", "429-99", "reset-99", "cut-99"])
 def test_what_lasts_is_transient_and_says_so(base: str, key: str) -> None:
     with pytest.raises(TransientStorageError, match=rf"Could not read {base}/{key} after the retries: "):
         storage.read(f"{base}/{key}", QUICK)

@@ -46,8 +46,8 @@ def benchmarks() -> str:
     parts = [
         "# Benchmarks",
         "Every number was measured by a script of the `benchmarks` folder, the peers in the same run on the "
-        "same machine; run the command above a table to measure it anew. Ratios carry over to other machines, "
-        "seconds do not. This page is made from `benchmarks/results/*.json`.",
+        "same machine; run the command above a table to measure it anew. Ratios carry over to other "
+        "machines, seconds do not. This page is made from `benchmarks/results/*.json`.",
     ]
     for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
         parts += _benchmark(path.stem, json.loads(path.read_text(encoding="utf-8")))
@@ -79,7 +79,7 @@ def _words(key: str) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+    columns = list(dict.fromkeys(key for row in rows for key in row if key != "digest"))
     lines = ["| " + " | ".join(map(_words, columns)) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(_cell(row.get(column)) for column in columns) + " |" for row in rows]
     return "\n".join(lines)
@@ -122,8 +122,9 @@ def job_file() -> str:
 
     parts = [
         "# The job file",
-        "What `helio-burst run` and `helio-burst submit` read. The table is made from the model that validates "
-        "the file. Paths of code are relative to the job file, paths of results to the current directory.",
+        "What `helio-burst run` and `helio-burst submit` read. The table is made from the model that "
+        "validates the file. Paths of code are relative to the job file, those of results to the current "
+        "directory.",
         _fields(Job),
         "## cluster",
         "A field that is left out has the default of `open_cluster`.",

@@ -41,7 +41,7 @@ def assemble(results: Results, files: pa.Table, name: str | None, dim: str | Non
     table = results.table(files)
     done = table.with_row_index("position").filter(pl.col("ok"))
     if done.is_empty():
-        raise InputError(_nothing(table))
+        raise InputError(_nothing(table, results))
     stacks = results.datasets(table)
     columns = [
         column
@@ -74,10 +74,10 @@ def _to_numpy(column: pl.Series) -> np.ndarray:
     return column.to_numpy()
 
 
-def _nothing(table: pl.DataFrame) -> str:
+def _nothing(table: pl.DataFrame, results: Results) -> str:
     if table.is_empty():
         return "There are no files, so there is no result."
-    failed = table.filter(~pl.col("ok"))
+    failed = results.failures(table)
     if failed.is_empty():
         return "Nothing is done yet."
     first = failed.row(0, named=True)

@@ -209,7 +209,8 @@ class Histogram:
 
     def merge(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Add two sets of counts."""
-        return np.add(one, other)
+        counts: np.ndarray = np.add(one, other)
+        return counts
 
     def result(self, state: np.ndarray) -> xr.DataArray:
         """Return the counts as DataArray, dims (bin,), with the bins' edges and centres as coordinates."""

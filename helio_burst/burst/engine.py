@@ -26,7 +26,7 @@ from helio_burst.burst.sizing import Sizer
 from helio_burst.burst.values import Packed
 from helio_burst.burst.worker import BEGUN, Batch, Report, run_batch
 from helio_burst.cluster.prices import hourly_price
-from helio_burst.errors import BurstError, TransientStorageError
+from helio_burst.errors import BurstError, HelioBurstError, TransientStorageError
 
 # Batches in flight for each worker thread: one running, one waiting, one on its way.
 WINDOW_PER_THREAD = 3
@@ -273,7 +273,7 @@ class Engine:
     def _broken(self, error: Exception) -> BurstError:
         """Explain what no repetition mends, down to the first cause."""
         cause: BaseException = error
-        while cause.__cause__ is not None:
+        while cause.__cause__ is not None and not isinstance(cause, HelioBurstError):
             cause = cause.__cause__
         kept = (
             f"What is done is in the ledger at {self._ledger.root}; the same call goes on from there."

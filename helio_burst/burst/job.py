@@ -10,9 +10,9 @@ from helio_burst.burst.combine import Combine
 from helio_burst.burst.failures import DEFAULT_RETRIES
 from helio_burst.burst.fingerprint import describe, fingerprint
 from helio_burst.burst.items import Row
-from helio_burst.storage import StorageOptions
+from helio_burst.storage import StorageOptions, read, read_buffer
 
-Reader = Callable[[bytes, Any], Any]
+Reader = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,18 @@ class Job:
     @property
     def fetches(self) -> bool:
         """Whether the bytes of an item are fetched before the reader is called."""
+        return bool(self._of_reader("fetches", True))
+
+    def fetch(self, datakey: str) -> bytes | memoryview:
+        """Fetch an item's bytes, without copying them where the reader takes any buffer."""
+        fetch = read_buffer if self._of_reader("takes_buffers", False) else read
+        return fetch(datakey, self.storage)
+
+    def _of_reader(self, name: str, otherwise: bool) -> bool:
         target = self.read
         while hasattr(target, "func"):  # a partial
             target = target.func
-        return bool(getattr(target, "fetches", True))
+        return bool(getattr(target, name, otherwise))
 
     def key(self) -> str:
         """Return the hash that tells one job from another: function, reader, options and merge."""
@@ -56,6 +64,6 @@ class Job:
         """The function's name, for people."""
         return describe(self.function)
 
-    def apply(self, data: bytes, row: Row) -> Any:
+    def apply(self, data: bytes | memoryview, row: Row) -> Any:
         """Read one item and return the function's result."""
         return self.function(self.read(data, row), **self.options)

@@ -22,11 +22,14 @@ Below ``<store>/<job key>/``:
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,28 +37,47 @@ import xarray as xr
 
 from helio_burst import storage
 from helio_burst.burst.shard import Shard, decode_rows, decode_stacks, decode_state, encode
-from helio_burst.errors import BurstError, InputError, MissingObjectError, TransientStorageError
+from helio_burst.errors import (
+    BurstError,
+    InputError,
+    MissingObjectError,
+    StorageError,
+    TransientStorageError,
+)
 from helio_burst.storage import StorageOptions
+
+T = TypeVar("T")
 
 _READERS = 16
 # A store that is down for a while must not cost the work of a batch.
-_WRITE_PATIENCE = 300.0
+_PATIENCE = 300.0
 
 
 def write_shard(url: str, shard: Shard, options: StorageOptions | None) -> None:
     """Write a shard, the object that makes it visible last; a store that is down is waited for."""
-    deadline = time.monotonic() + _WRITE_PATIENCE
-    for ending, data in encode(shard).items():
-        wait = 1.0
-        while True:
-            try:
-                storage.write(url + ending, data, options)
-                break
-            except TransientStorageError:
-                if time.monotonic() + wait > deadline:
-                    raise
-                time.sleep(wait)
-                wait = min(30.0, wait * 2)
+    written: list[str] = []
+    try:
+        for ending, data in encode(shard).items():
+            _patiently(partial(storage.write, url + ending, data, options))
+            written.append(url + ending)
+    except StorageError:
+        with contextlib.suppress(StorageError):  # arrays without their rows only take room
+            for part in written:
+                storage.delete(part, options)
+        raise
+
+
+def _patiently(call: Callable[[], T]) -> T:
+    """Make a request of the store; one that is down for a while is waited for."""
+    deadline, wait = time.monotonic() + _PATIENCE, 1.0
+    while True:
+        try:
+            return call()
+        except TransientStorageError:
+            if time.monotonic() + wait > deadline:
+                raise
+            time.sleep(wait)
+            wait = min(30.0, wait * 2)
 
 
 class Ledger:
@@ -90,7 +112,7 @@ class Ledger:
 
     def write(self, name: str, data: bytes) -> None:
         """Write one object of the job."""
-        storage.write(self.url(name), data, self.options)
+        _patiently(partial(storage.write, self.url(name), data, self.options))
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write one object of the job as JSON."""
@@ -98,7 +120,7 @@ class Ledger:
 
     def read(self, name: str) -> bytes:
         """Read one object of the job."""
-        return bytes(storage.read(self.url(name), self.options))
+        return _patiently(partial(storage.read, self.url(name), self.options))
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Read one JSON object of the job; None if it is not there, or not whole."""

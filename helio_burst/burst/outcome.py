@@ -13,7 +13,6 @@ import polars as pl
 import pyarrow as pa
 import xarray as xr
 
-from helio_burst import storage
 from helio_burst.burst import failures as failure_rows
 from helio_burst.burst.assemble import assemble
 from helio_burst.burst.items import rows
@@ -85,14 +84,19 @@ class Outcome:
         frame: pd.DataFrame = self._items.to_pandas()
         table = self._rows()
         for name in ("ok", "attempts", "seconds", "worker"):
-            frame[name] = table[name].to_pandas()
+            column = table[name]
+            frame[name] = (column.cast(pl.String) if name == "worker" else column).to_pandas()
         return frame
 
     @property
     def failures(self) -> pd.DataFrame:
-        """The files without a result: datakey, error, message, traceback, attempts, worker."""
-        failed: pl.DataFrame = self._rows().filter(pl.col("ok").not_())
-        frame: pd.DataFrame = failed.select(failure_rows.COLUMNS).to_pandas()
+        """The files without a result: datakey, start, error, message, traceback, attempts, worker."""
+        table = self._rows()
+        failed = self._results.failures(table).select(failure_rows.COLUMNS)
+        frame: pd.DataFrame = failed.cast({"worker": pl.String}).to_pandas()
+        if "start" in self._items.column_names:
+            starts = self._items.column("start").filter((table["ok"].not_()).fill_null(False).to_arrow())
+            frame.insert(1, "start", starts.to_pandas())
         return frame
 
     def failures_by_cause(self) -> pd.DataFrame:
@@ -199,7 +203,7 @@ class Outcome:
             known = nearest(datakey, keys[:5000])
             raise InputError(f"{datakey!r} is not among the files of this run. {known}")
         row = rows(self._items.slice(keys.index(datakey), 1))[0]
-        data = storage.read(row.datakey, self.job.storage) if self.job.fetches else b""
+        data = self.job.fetch(row.datakey) if self.job.fetches else b""
         return self.job.apply(data, row)
 
     def retry_failures(self, client: Client | None = None, progress: bool | None = None) -> Outcome:

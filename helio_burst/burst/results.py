@@ -15,6 +15,9 @@ from helio_burst.burst.items import KEYS
 from helio_burst.burst.ledger import Ledger
 from helio_burst.burst.shard import Shard
 
+# Why an item failed: kept apart, since few have it and it is long.
+_WHY = ("error", "message", "traceback")
+
 
 class Results:
     """Shards in memory, or in a ledger, as one table.
@@ -27,7 +30,8 @@ class Results:
 
     def __init__(self, ledger: Ledger | None = None) -> None:
         self.ledger = ledger
-        self._shards: list[Shard] = []
+        self._shards: list[list[xr.Dataset]] = []
+        self._failures: list[pl.DataFrame] = []
         self._frames: list[pl.DataFrame] = []
         self._names: list[str] = []
         self._attrs: dict[str, dict[str, Any]] = {}
@@ -37,7 +41,7 @@ class Results:
     def add(self, shard: Shard) -> None:
         """Keep a shard in memory; an item that is there already is superseded."""
         with self._lock:
-            self._shards.append(shard)
+            self._shards.append(shard.stacks)
             self._note(shard.rows, shard.attrs, len(shard.stacks))
 
     def refresh(self) -> None:
@@ -56,11 +60,14 @@ class Results:
         assert isinstance(frame, pl.DataFrame)
         number = len(self._stacked)
         frame = frame.with_columns(
-            pl.col("worker").cast(pl.String),
+            pl.col("worker").cast(pl.String).cast(pl.Categorical),
             pl.lit(number, pl.Int32).alias("shard"),
             pl.int_range(pl.len(), dtype=pl.Int32).alias("row"),
         )
-        self._frames.append(frame)
+        failed = frame.filter(pl.col("ok").not_())
+        if len(failed):
+            self._failures.append(failed.select("shard", "row", *_WHY))
+        self._frames.append(frame.drop(_WHY))
         self._stacked.append(stacks)
         for name, values in attrs.items():
             self._attrs.setdefault(name, values)
@@ -70,10 +77,15 @@ class Results:
         """Attributes of the scalar variables."""
         return self._attrs
 
-    def table(self, files: pa.Table) -> pl.DataFrame:
+    def table(self, files: pa.Table, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Return one row a file, in the files' order, with columns null where it is not done yet.
 
         An item that was done more than once counts once: a result before a failure, then the latest.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Of ok, attempts, seconds, worker, passing, shard, row and the values; all by default.
         """
         keys = [name for name in KEYS if name in files.column_names]
         wanted = pl.from_arrow(files.select(keys))
@@ -82,9 +94,11 @@ class Results:
             frames = list(self._frames)
         if not frames:
             empty = {"ok": pl.Boolean, "attempts": pl.Int32, "seconds": pl.Float32, "worker": pl.String}
-            empty |= {"error": pl.String, "message": pl.String, "traceback": pl.String, "passing": pl.Boolean}
-            empty |= {"shard": pl.Int32, "row": pl.Int32}
+            empty |= {"passing": pl.Boolean, "shard": pl.Int32, "row": pl.Int32}
             return wanted.with_columns(pl.lit(None, kind).alias(name) for name, kind in empty.items())
+        if columns is not None:
+            chosen = {*KEYS, *columns, "ok", "shard"}
+            frames = [frame.select(name for name in frame.columns if name in chosen) for frame in frames]
         done = pl.concat(frames, how="diagonal_relaxed")
         for name in keys:
             if name not in done.columns:
@@ -92,10 +106,20 @@ class Results:
             done = done.with_columns(pl.col(name).cast(wanted.schema[name]))
         surplus = [name for name in KEYS if name in done.columns and name not in keys]
         done = done.drop(surplus)
-        if done.select(keys).is_duplicated().any():
+        # Hashes that all differ prove that there is nothing twice, in a fraction of the memory.
+        if done.select(pl.struct(keys).hash()).to_series().n_unique() < len(done):
             done = done.sort("ok", "shard", descending=True, maintain_order=True)
             done = done.unique(keys, keep="first", maintain_order=True)
         return wanted.join(done, on=keys, how="left", nulls_equal=True, maintain_order="left")
+
+    def failures(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of a table that failed, with error, message and traceback."""
+        failed = table.filter(pl.col("ok").not_())
+        with self._lock:
+            why = list(self._failures)
+        if not why:
+            return failed.with_columns(pl.lit(None, pl.String).alias(name) for name in _WHY)
+        return failed.join(pl.concat(why), on=["shard", "row"], how="left", maintain_order="left")
 
     def datasets(self, table: pl.DataFrame) -> list[tuple[xr.Dataset, np.ndarray]]:
         """Return the arrays of the rows of a table that have any.
@@ -123,7 +147,7 @@ class Results:
     def stacks(self, number: int) -> Sequence[xr.Dataset]:
         """Return the arrays of a shard."""
         if self.ledger is None:
-            return self._shards[number].stacks
+            return self._shards[number]
         return self.ledger.read_stacks(self._names[number])
 
     def shard_name(self, number: int) -> str:

@@ -33,7 +33,7 @@ from helio_burst.burst.progress import Progress, open_display
 from helio_burst.burst.record import CancelWish, Repeated, describe_cluster, new_run_id, who
 from helio_burst.burst.results import Results
 from helio_burst.cluster import open_cluster
-from helio_burst.errors import BurstError
+from helio_burst.errors import BurstError, StorageError
 
 _FOLLOW_SECONDS = 1.0
 
@@ -185,7 +185,7 @@ class Run:
     def _look_at_ledger(self, note: str = "") -> pl.DataFrame:
         """Count what the ledger, or the memory, has of the files."""
         self._results.refresh()
-        table = self._results.table(self._files)
+        table = self._results.table(self._files, ["passing"])
         self._progress = replace(
             self._progress,
             done=int(table["ok"].is_not_null().sum()),
@@ -240,7 +240,8 @@ class Run:
                 self.ledger.write(f"runs/{self.id}.state", cloudpickle.dumps(state))
             outcome = self._finished(state, stopped)
         except BaseException as error:
-            self._note("broken", str(error))
+            with contextlib.suppress(StorageError):  # the store may be what broke
+                self._note("broken", str(error))
             raise
         self._note(stopped or "finished")
         return outcome

@@ -14,7 +14,6 @@ from typing import Any
 import cloudpickle
 import distributed
 
-from helio_burst import storage
 from helio_burst.burst import isolation, ledger
 from helio_burst.burst.failures import Failure, failure_of, retries_for
 from helio_burst.burst.items import Row, from_bytes, rows
@@ -195,16 +194,16 @@ def work(
         yield Result(position, value, failure, attempts, time.perf_counter() - begun, bytes_read)
 
 
-def _fetch(job: Job, row: Row) -> bytes:
-    return storage.read(row.datakey, job.storage) if job.fetches else b""
+def _fetch(job: Job, row: Row) -> bytes | memoryview:
+    return job.fetch(row.datakey) if job.fetches else b""
 
 
-def _fetch_ahead(job: Job, items: Sequence[Row]) -> Iterator[Future[bytes] | None]:
+def _fetch_ahead(job: Job, items: Sequence[Row]) -> Iterator[Future[bytes | memoryview] | None]:
     """Yield the fetch of each item, in order, having begun those of the next ones."""
     if not job.fetches:
         yield from (None for _ in items)
         return
-    window: deque[tuple[Future[bytes], int]] = deque()
+    window: deque[tuple[Future[bytes | memoryview], int]] = deque()
     ahead = 0
     upcoming = iter(items)
     waiting = next(upcoming, None)
@@ -212,7 +211,7 @@ def _fetch_ahead(job: Job, items: Sequence[Row]) -> Iterator[Future[bytes] | Non
         while waiting is not None or window:
             while waiting is not None and (not window or (ahead < AHEAD_BYTES and len(window) < AHEAD_ITEMS)):
                 size = int(waiting.get("filesize") or _UNKNOWN_SIZE)
-                window.append((_fetchers().submit(storage.read, waiting.datakey, job.storage), size))
+                window.append((_fetchers().submit(job.fetch, waiting.datakey), size))
                 ahead += size
                 waiting = next(upcoming, None)
             future, size = window.popleft()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import platformdirs
 
 from helio_burst import storage
-from helio_burst.errors import AccessDeniedError, MissingObjectError, StorageError
+from helio_burst.errors import AccessDeniedError, MissingObjectError, StorageError, TransientStorageError
 from helio_burst.storage import ObjectInfo, StorageOptions
 
 ENVIRONMENT = "HELIO_BURST_CACHE"
 _OFF = ("off", "0", "no", "none", "false", "")
+# Seconds after which a copy of an earlier state is taken to be read by nobody any more.
+_UNUSED = 3600.0
 _REMOTE = ("s3", "http", "https")
 
 
@@ -60,13 +64,15 @@ def local(url: str, options: StorageOptions | None = None) -> Path | bytes:
         return storage.read(url, options)
     try:
         info = storage.info(url, options)
-    except (MissingObjectError, AccessDeniedError):
+    except (AccessDeniedError, TransientStorageError):
         raise
     except StorageError:
-        # Some web servers answer GET but not HEAD.
+        if scheme == "s3":
+            raise
+        # Some web servers answer GET but not HEAD, and say so as if the file were missing.
         return storage.read(url, options)
     copy = _place(root, info)
-    if copy.is_file():
+    if _in_use(copy):
         return copy
     data = storage.read(url, options)
     if len(data) != info.size or _mark(storage.info(url, options)) != _mark(info):
@@ -103,5 +109,17 @@ def _keep(copy: Path, data: bytes) -> None:
     except OSError:
         return  # A full disk or a read-only home is no reason not to answer.
     for old in copy.parent.iterdir():
-        if old != copy and not old.name.startswith(".new-"):
-            old.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # another process may be doing the same
+            if old != copy and time.time() - old.stat().st_mtime > _UNUSED:
+                old.unlink()
+
+
+def _in_use(copy: Path) -> bool:
+    """Mark a copy as used now, so that no other process removes it; False if there is none."""
+    try:
+        os.utime(copy)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return copy.is_file()  # a folder that may only be read
+    return True

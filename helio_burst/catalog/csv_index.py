@@ -13,13 +13,12 @@ import polars as pl
 
 from helio_burst.catalog.findings import Finding, Severity
 from helio_burst.catalog.index_file import IndexFile
-from helio_burst.catalog.layout import MARKS, Layout, find_layout, is_time, split
+from helio_burst.catalog.layout import HEAD, MARKS, Layout, find_layout, is_time, split
 from helio_burst.catalog.times import TIME, Writing, read_times
 from helio_burst.timespan import Timespan
 
-_HEAD = 64 * 1024
 # Bytes read at once: a whole file is read little by little, to bound the memory, unless few rows are kept.
-_BLOCK, _WHOLE = 4 << 20, 256 << 20
+_BLOCK, _WHOLE = 3 << 20, 256 << 20
 # Up to so many odd lines of a block are looked at one by one; beyond, the slower reading of all pays.
 _FEW = 100
 LINE, _OVERFLOW, _ODD, _STOP = "\x00line", "\x00overflow", "\x00odd", "\x00stop"
@@ -31,7 +30,7 @@ def read_csv(file: IndexFile, span: Timespan | None, findings: list[Finding]) ->
     Beside the columns of an index, LINE is the number of the row's line.
     """
     with _open(file) as opened:
-        layout = find_layout(opened.read(_HEAD), file.version, file.extras)
+        layout = find_layout(opened.read(HEAD), file.version, file.extras)
         opened.seek(0)
         for _ in range(layout.skip):
             opened.readline()
@@ -152,7 +151,7 @@ class _Reader:
         width = len(self.layout.names)
         for number in numbers:
             line = lines[number - self.line].decode("utf-8", "replace").strip(" \t\r\ufeff")
-            cells = split(line)
+            cells = split(line[:HEAD])
             if not line or line.startswith("#") or tuple(cells) == self.layout.header:
                 continue
             problem, keep = judge(cells, self.layout, static=self.file.static)

@@ -54,9 +54,9 @@ def list_files(
                 _add(table, index_file(document, entry, url, source, options), span, findings)
             except (MissingObjectError, AccessDeniedError, CatalogError) as error:
                 unusable[url] = error
-    within = [url for url, label in urls.items() if span is None or label >= str(span.start.year)]
+    within = [url for url, label in urls.items() if _may_begin(entry, span, label)]
     if not len(table) and all(url in unusable for url in within):
-        raise _nothing(entry, list(urls), list(unusable.values()))
+        raise _nothing(entry, unusable)
     told = [finding for url, error in unusable.items() for finding in _tell(entry, url, error)]
     report([*told, *findings], strict=strict, stacklevel=4)
     frame = table.frame()
@@ -125,11 +125,7 @@ def _parameters(entry: Entry, options: StorageOptions | None) -> tuple[str, ...]
         except (MissingObjectError, AccessDeniedError):
             continue
         listed = parsed.get("parameters")
-        named = (
-            [item.get("name") for item in listed if isinstance(item, dict)]
-            if isinstance(listed, list)
-            else []
-        )
+        named = [item.get("name") for item in listed or () if isinstance(item, dict)]
         return tuple(str(name) for name in named if name not in ("start", "stop", "datakey", "filesize"))
     return ()
 
@@ -193,6 +189,11 @@ def index_url(entry: Entry, label: str) -> str:
     return f"{entry.index}{entry.id}_{label}.{INDEX_TYPES[entry.indextype]}"
 
 
+def _may_begin(entry: Entry, span: Timespan | None, label: str) -> bool:
+    """Say whether files of a range may well be listed in a year's index."""
+    return span is None or entry.multiyear or label >= str(span.start.year)
+
+
 def _tell(entry: Entry, url: str, error: Unusable) -> Iterable[Finding]:
     """Tell of an index file that could not be used, unless nothing needs it."""
     goes_on = "The list goes on without it."
@@ -212,13 +213,13 @@ def unneeded(entry: Entry) -> str | None:
     return index_url(entry, str(entry.stop.year))
 
 
-def _nothing(entry: Entry, urls: list[str], errors: list[Unusable]) -> Unusable:
+def _nothing(entry: Entry, unusable: dict[str, Unusable]) -> Unusable:
     """Say that no index file could be used, by the gravest cause."""
-    for error in errors:
+    for error in unusable.values():
         if isinstance(error, CatalogError):
             return error
-    listed = ", ".join(urls)
-    for error in errors:
+    listed = ", ".join(unusable)
+    for error in unusable.values():
         if isinstance(error, AccessDeniedError):
             return AccessDeniedError(f"The index of {entry.id} may not be read ({listed}). {error}")
     return MissingObjectError(

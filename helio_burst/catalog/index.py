@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 
 import polars as pl
 
@@ -12,8 +13,11 @@ from helio_burst.catalog.findings import Finding
 from helio_burst.catalog.index_file import IndexFile
 from helio_burst.catalog.parquet_index import read_parquet
 from helio_burst.catalog.times import TIME
-from helio_burst.errors import CatalogError
+from helio_burst.errors import AccessDeniedError, CatalogError, StorageError
 from helio_burst.timespan import Timespan
+
+# Beyond, most rows of a year are wanted anyway, and ruling the others out beforehand saves nothing.
+_NARROW = timedelta(days=100)
 
 
 def read_index(
@@ -41,11 +45,15 @@ def read_index(
     ------
     CatalogError
         The file is not of its format at all. A bad line is a finding and no error.
+    AccessDeniedError, StorageError
+        The local file or copy cannot be read.
     """
     if file.static:
         span = None
+    narrow = span if span is not None and span.stop - span.start < _NARROW else None
     try:
-        parts = read_parquet(file, span) if file.indextype == "parquet" else read_csv(file, span, findings)
+        parquet = file.indextype == "parquet"
+        parts = read_parquet(file, narrow) if parquet else read_csv(file, narrow, findings)
         for rows in parts:
             kept = rows if span is None else rows.filter(overlaps(span))
             yield _absolute(kept if lines else kept.drop(LINE, strict=False), file.base)
@@ -54,6 +62,10 @@ def read_index(
             f"{file.url} (entry {file.entry}) cannot be read as {file.indextype}: {error}. "
             "Write the file anew, or correct the entry's indextype."
         ) from error
+    except PermissionError as error:
+        raise AccessDeniedError(f"{file.url} (entry {file.entry}) may not be read: {error}.") from error
+    except OSError as error:
+        raise StorageError(f"{file.url} (entry {file.entry}) could not be read: {error}.") from error
 
 
 def overlaps(span: Timespan) -> pl.Expr:

@@ -22,6 +22,8 @@ MARKS = " \t\r'\"\ufeff"
 _STOP_NAMES = {"stop", "stoptime", "stopdate", "end", "endtime", "enddate"}
 # From this version on, the second column is the stop.
 WITH_STOP = (0, 5)
+# Bytes and rows by which the layout is told.
+HEAD = 64 * 1024
 _SAMPLE = 50
 
 
@@ -67,7 +69,9 @@ def find_layout(head: bytes, version: tuple[int, ...], extras: Callable[[], Sequ
     extras : callable
         Gives names of further columns, for a file without header.
     """
-    lines = head.decode("utf-8", "replace").splitlines()
+    lines = head.decode("utf-8", "replace").split("\n")
+    if len(head) >= HEAD:
+        lines = lines[:-1]  # cut off
     skip, header = _find_header(lines)
     rows = [split(line) for line in lines[skip : skip + _SAMPLE] if line.strip() and line.lstrip()[0] != "#"]
     columns: tuple[str, ...] = ("start", "stop", "datakey", "filesize")
@@ -95,9 +99,9 @@ def is_time(cell: str) -> bool:
 def split(line: str) -> list[str]:
     """Split a line into its values, without the marks around them; a comma within quotes does not split."""
     quote = next((mark for mark in line if mark in "'\""), '"')
-    return [
-        cell.strip(MARKS) for cell in next(csv.reader([line], quotechar=quote, skipinitialspace=True), [])
-    ]
+    # A carriage return within a line would be taken for its end.
+    reader = csv.reader([line.replace("\r", " ")], quotechar=quote, skipinitialspace=True)
+    return [cell.strip(MARKS) for cell in next(reader, [])]
 
 
 def _find_header(lines: list[str]) -> tuple[int, tuple[str, ...]]:

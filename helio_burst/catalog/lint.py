@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 
@@ -18,9 +19,10 @@ from helio_burst.catalog.json_document import parse_json
 from helio_burst.catalog.lint_catalog import lint_document
 from helio_burst.catalog.lint_index import lint_index
 from helio_burst.catalog.registry_document import read_registry
-from helio_burst.errors import CatalogError, MissingObjectError, StorageError
+from helio_burst.errors import CatalogError, InputError, MissingObjectError, StorageError
 from helio_burst.storage import StorageOptions
 
+_AT_ONCE = 8
 _ENDINGS = {".csv": "csv", ".csv.zip": "csv-zip", ".parquet": "parquet"}
 
 
@@ -64,11 +66,11 @@ def _lint(url: str, indexes: bool, options: StorageOptions | None) -> Iterable[F
 
 
 def _indexes(document: Document, options: StorageOptions | None) -> Iterable[Finding]:
-    for entry in document.entries:
-        if entry.broken or entry.indextype not in INDEX_TYPES:
-            continue
-        for label in index_labels(entry, None):
-            yield from _index(document, entry, label, options)
+    usable = [item for item in document.entries if not item.broken and item.indextype in INDEX_TYPES]
+    pairs = [(entry, label) for entry in usable for label in index_labels(entry, None)]
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for found in threads.map(lambda pair: _index(document, pair[0], pair[1], options), pairs):
+            yield from found
 
 
 def _index(document: Document, entry: Entry, label: str, options: StorageOptions | None) -> list[Finding]:
@@ -76,7 +78,7 @@ def _index(document: Document, entry: Entry, label: str, options: StorageOptions
     try:
         file = index_file(document, entry, url, cache.local(url, options), options)
         return lint_index(file, entry, None if label == "static" else int(label))
-    except (StorageError, CatalogError) as error:
+    except (StorageError, CatalogError, InputError) as error:
         if isinstance(error, MissingObjectError) and url == unneeded(entry):
             return []
         return [_failed(url, entry.id, error)]
@@ -92,12 +94,9 @@ def _one_index(url: str, indextype: str, options: StorageOptions | None) -> list
         return [_failed(url, None, error)]
 
 
-def _failed(url: str, entry: str | None, error: StorageError | CatalogError) -> Finding:
-    repair = (
-        "Write it, or correct the address in the catalog."
-        if isinstance(error, StorageError)
-        else "Write it anew."
-    )
+def _failed(url: str, entry: str | None, error: StorageError | CatalogError | InputError) -> Finding:
+    at_fault = isinstance(error, CatalogError)
+    repair = "Write it anew." if at_fault else "Write it, or correct its address."
     cause = error.__cause__
     line = cause.lineno if isinstance(cause, json.JSONDecodeError) else None
     return Finding("error", url, line, entry, str(error), repair)

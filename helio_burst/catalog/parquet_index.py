@@ -20,7 +20,7 @@ def read_parquet(file: IndexFile, span: Timespan | None) -> Iterator[pl.DataFram
 
     Times may be timestamps (those without a zone are UTC) or texts as in CSV.
     """
-    scan = pl.scan_parquet(file.source, glob=False)
+    scan = pl.scan_parquet(file.source, glob=False, parallel="columns")
     kinds = list(scan.collect_schema().items())
     scan = scan.with_row_index(LINE, 1)
     columns: tuple[str, ...] = ("start", "stop", "datakey", "filesize")

@@ -9,7 +9,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from helio_burst import __version__
-from helio_burst.cli import catalogs, jobs
+from helio_burst.cli import catalogs, detached, jobs
 from helio_burst.cli.output import notes
 from helio_burst.errors import HelioBurstError, InputError
 
@@ -57,15 +57,25 @@ def main_options(
     """Burst an analysis over a year of spacecraft files: catalog, files, map, xarray, plot."""
 
 
-FIND, RUN = "Find data", "Run"
+FIND, RUN, LEAVE = "Find data", "Run", "Run without waiting"
 app.command("catalogs", rich_help_panel=FIND)(catalogs.list_catalogs)
 app.command("entries", rich_help_panel=FIND)(catalogs.list_entries)
 app.command("files", rich_help_panel=FIND)(catalogs.list_files)
 app.command("lint", rich_help_panel=FIND)(catalogs.lint)
 app.command("run", rich_help_panel=RUN)(jobs.run)
 app.command("plot", rich_help_panel=RUN)(jobs.plot)
+app.command("season", rich_help_panel=RUN)(jobs.season)
 app.command("sweep", rich_help_panel=RUN)(jobs.sweep)
+app.command("prices", rich_help_panel=RUN)(jobs.prices)
 app.command("demo", rich_help_panel=RUN)(jobs.demo)
+app.command("submit", rich_help_panel=LEAVE)(detached.submit)
+app.command("status", rich_help_panel=LEAVE)(detached.status)
+app.command("logs", rich_help_panel=LEAVE)(detached.logs)
+app.command("fetch", rich_help_panel=LEAVE)(detached.fetch)
+app.command("cancel", rich_help_panel=LEAVE)(detached.cancel)
+app.command("resume", rich_help_panel=LEAVE)(detached.resume)
+app.command("list", rich_help_panel=LEAVE)(detached.list_jobs)
+app.command("replay", rich_help_panel=LEAVE)(detached.replay)
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ def run(out: Path, images: int, pixels: int) -> None:
             storage.use(None)
     mean = irradiance["irradiance"]
     ax = time_series(mean)
-    ax.set_title("Mean intensity of synthetic AIA-like images at 94 angstrom", loc="left")
+    ax.set_title("Mean intensity of synthetic AIA-like images at 193 angstrom", loc="left")
     save_figure(ax, out / "irradiance.png")
     notes.print(f"5  Drew [bold]{out / 'irradiance.png'}[/]")
     notes.print("The images are synthetic: a model with photon noise, no observation.", style="dim")

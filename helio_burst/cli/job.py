@@ -9,11 +9,17 @@ from typing import Any, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from helio_burst.cluster.request import check_request
 from helio_burst.errors import InputError, nearest
 from helio_burst.timespan import parse_time, parse_timespan
 
 SAVED = (".nc", ".zarr", ".parquet")
 DRAWN = (".png", ".pdf", ".svg")
+_LEFT_OUT: dict[str, Any] = {
+    **dict.fromkeys(("workers", "cores", "memory", "environment", "image", "idle", "options")),
+    "detached": False,
+    "start_timeout": "10 min",
+}
 
 
 class _Strict(BaseModel):
@@ -34,6 +40,17 @@ class ClusterOptions(_Strict):
     environment: dict[str, str] = Field({}, description="environment variables of the workers")
     idle: str = Field("30 min", description="time after which an idle cluster ends, as 30 min")
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        given = self.given()
+        given.pop("target", None)
+        check_request(**_LEFT_OUT | given)
+        return self
+
+    def given(self) -> dict[str, Any]:
+        """Return what the job file says, as arguments of `open_cluster`."""
+        return self.model_dump(exclude_unset=True)
+
 
 class Job(_Strict):
     """What a job file holds; `helio_burst.cli.prepare` checks it against the world."""
@@ -50,10 +67,10 @@ class Job(_Strict):
     name: str | None = Field(None, description="name of the result; by default the function's")
     cluster: ClusterOptions = Field(ClusterOptions(), description="where the job runs")
     store: str | None = Field(None, description="folder or s3:// address of the ledger; the job can resume")
-    max_failures: int | None = Field(
-        None, ge=0, description="the run ends early after more failures than this"
-    )
-    time_limit: float | None = Field(None, gt=0, description="seconds that one file may take")
+    time_limit: float | str | None = Field(None, description="seconds that one file may take, or as 5 min")
+    max_failures: int | None = Field(None, ge=0, description="more failures than this end the run early")
+    max_time: float | str | None = Field(None, description="seconds the run may take, or as 2 h")
+    max_cost: float | None = Field(None, gt=0, description="US dollars the run may cost, by the price table")
     output: str | None = Field(None, description=f"result file, ending in {', '.join(SAVED)}")
     plot: str | None = Field(None, description=f"picture of the result, ending in {', '.join(DRAWN)}")
 
@@ -72,6 +89,10 @@ class Job(_Strict):
     @classmethod
     def _check_plot(cls, value: str | None) -> str | None:
         return _check_ending(value, DRAWN)
+
+    def limits(self) -> dict[str, Any]:
+        """Return what ends a file, or the run, early: arguments of `map_files`."""
+        return {name: getattr(self, name) for name in ("time_limit", "max_failures", "max_time", "max_cost")}
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:

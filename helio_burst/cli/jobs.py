@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from helio_burst.cli.output import Format, notes, show, size
+from helio_burst.cli.output import Format, notes, show
 
 if TYPE_CHECKING:
     from helio_burst.burst import Outcome
@@ -33,35 +33,28 @@ def run(
     from helio_burst.cli import job, prepare
 
     prepared = prepare.prepare(job.read(path, parameter), path)
-    _announce(prepared)
+    prepare.announce(prepared)
     if dry_run:
         notes.print("Nothing was started (--dry-run).")
         return
     _finish(prepared, _compute(prepared))
 
 
-def _announce(prepared: PreparedJob) -> None:
-    job, files = prepared.job, prepared.files
-    notes.print(f"[bold]{job.id}[/] of {job.catalog}, {job.start} to {job.stop}")
-    notes.print(f"  {len(files):,} files, {size(float(files['filesize'].sum()))}")
-    notes.print(f"  {job.function}, read by {job.reader}")
-
-
 def _compute(prepared: PreparedJob) -> Outcome:
     from helio_burst import burst, cluster
 
     job = prepared.job
-    with cluster.open_cluster(**job.cluster.model_dump(exclude_unset=True)) as client:
-        return burst.map_files(
+    with cluster.open_cluster(**job.cluster.given()) as client:
+        outcome: Outcome = burst.map_files(
             prepared.function,
             prepared.files,
             read=prepared.reader,
             options=job.options,
             client=client,
             store=job.store,
-            max_failures=job.max_failures,
-            time_limit=job.time_limit,
+            **job.limits(),
         )
+        return outcome
 
 
 def _finish(prepared: PreparedJob, outcome: Outcome) -> None:
@@ -71,9 +64,9 @@ def _finish(prepared: PreparedJob, outcome: Outcome) -> None:
     notes.print(
         f"[green]{done:,} files done[/]" + (f", [red]{len(failures):,} failed[/]" if len(failures) else "")
     )
-    for error, rows in failures.groupby("error"):
-        first = rows.iloc[0]
-        notes.print(f"  {len(rows):,} x {error}: {first['message']}", soft_wrap=True, markup=False)
+    causes = outcome.failures_by_cause()[["count", "error", "message"]]
+    for count, error, message in causes.itertuples(index=False, name=None):
+        notes.print(f"  {count:,} x {error}: {message}", soft_wrap=True, markup=False)
     if not done:
         raise typer.Exit(1)
     result = outcome.to_xarray(name=prepared.name)
@@ -84,7 +77,7 @@ def _finish(prepared: PreparedJob, outcome: Outcome) -> None:
     if prepared.job.plot:
         from helio_burst.cli.picture import draw
 
-        draw(result, Path(prepared.job.plot))
+        draw(result, Path(prepared.job.plot), failed=failures)
         notes.print(f"Drew {prepared.job.plot}")
 
 
@@ -100,6 +93,29 @@ def plot(
 
     picture.draw(picture.open_result(result), output, variable)
     notes.print(f"Drew {output}")
+
+
+def season(
+    path: Annotated[Path, typer.Argument(metavar="JOB.YAML", help="Season file.")],
+    target: Annotated[str | None, typer.Option("--target", help="Cluster, as of open_cluster.")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1)] = 2,
+    picture: Annotated[Path | None, typer.Option("--plot", help="Map of the probability.")] = None,
+) -> None:
+    """Count a season's occurrences by orbit, exactly, and map their probability."""
+    from helio_burst import cluster
+    from helio_burst.season import job
+
+    asked = job.read_job(path)
+    with cluster.open_cluster(target, workers=workers) as client:
+        result = job.run_job(asked, client=client)
+    notes.print(f"{path}: {result.attrs.get('certificate', '')}", markup=False)
+    if asked.out:
+        notes.print(f"Wrote {asked.out}")
+    if picture is not None:
+        from helio_burst.cli.picture import draw
+
+        draw(result, picture, "prob")
+        notes.print(f"Drew {picture}")
 
 
 def sweep(
@@ -132,6 +148,15 @@ def sweep(
     notes.print(f"Executed notebooks and table.csv are in {out}")
     if done["error"].notna().any():
         raise typer.Exit(1)
+
+
+def prices() -> None:
+    """Show the price table by which runs count what they cost."""
+    from helio_burst.cli.output import results
+    from helio_burst.cluster.prices import read_prices
+
+    for name, value in read_prices():
+        results.print(f"{name.replace('_', ' ')}: {value}")
 
 
 def demo(

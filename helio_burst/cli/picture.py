@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 
@@ -31,15 +32,15 @@ def open_result(path: str) -> xr.Dataset:
     if kind == ".zarr":
         return xr.open_dataset(path, engine="zarr").load()
     if kind == ".parquet":
-        import pandas as pd
-
         frame = pd.read_parquet(path)
         return xr.Dataset.from_dataframe(frame.set_index("time") if "time" in frame else frame)
     raise InputError(f"{path} is not a result. Results end in .nc, .zarr or .parquet.")
 
 
-def draw(result: xr.Dataset, path: Path, variable: str | None = None) -> None:
-    """Draw one variable of a result into a picture file.
+def draw(
+    result: xr.Dataset, path: Path, variable: str | None = None, failed: pd.DataFrame | None = None
+) -> None:
+    """Draw one variable of a result into a picture file; files that failed are marked on an axis of time.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def draw(result: xr.Dataset, path: Path, variable: str | None = None) -> None:
         There is no such variable, or no plot fits its dimensions.
     """
     name = _choose(result, variable)
-    save_figure(axes_for(result[name]), path)
+    save_figure(axes_for(result[name], failed), path)
 
 
 def save_figure(ax: Axes, path: Path) -> None:
@@ -68,11 +69,11 @@ def _choose(result: xr.Dataset, variable: str | None) -> str:
     return variable
 
 
-def axes_for(data: xr.DataArray) -> Axes:
+def axes_for(data: xr.DataArray, failed: pd.DataFrame | None = None) -> Axes:
     """Draw an array with the plot that fits its dimensions."""
     shape = data.squeeze()
     if "time" in shape.dims and shape.ndim <= 2 and np.issubdtype(shape["time"].dtype, np.datetime64):
-        return plot.time_series(data)
+        return plot.time_series(data, failed=failed)
     if any("bounds" in shape[dim].attrs for dim in shape.dims if dim in shape.coords):
         return plot.bin_map(data)
     if {"latitude", "lat"} & set(map(str, shape.dims)):

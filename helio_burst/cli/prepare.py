@@ -10,9 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
+
 from helio_burst import readers
 from helio_burst.cli import code, sources
 from helio_burst.cli.job import Job, report
+from helio_burst.cli.output import notes, size
 from helio_burst.errors import HelioBurstError, InputError, nearest
 
 if TYPE_CHECKING:
@@ -68,6 +71,14 @@ def prepare(job: Job, path: Path) -> PreparedJob:
     if problems or function is None or reader is None or files is None:
         raise InputError(report(str(path), problems))
     return PreparedJob(job, function, reader, files)
+
+
+def announce(prepared: PreparedJob) -> None:
+    """Say what is about to run."""
+    job, files = prepared.job, prepared.files
+    notes.print(f"[bold]{escape(job.id)}[/] of {escape(job.catalog)}, {job.start} to {job.stop}")
+    notes.print(f"  {len(files):,} files, {size(float(files['filesize'].sum()))}")
+    notes.print(f"  {job.function}, read by {job.reader}", markup=False)
 
 
 @contextmanager

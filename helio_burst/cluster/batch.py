@@ -34,7 +34,7 @@ def start_batch(request: Request, target: Target) -> Cluster:
             dask_cluster.scale(low)
         else:
             dask_cluster.adapt(minimum=low, maximum=high)
-        client = Client(dask_cluster)  # type: ignore[no-untyped-call]
+        client = Client(dask_cluster)
     except BaseException:
         dask_cluster.close()
         raise

@@ -1,8 +1,7 @@
-"""What a cluster has used and may have cost: core hours, memory hours, and a small table of prices."""
+"""What a cluster has used and may have cost: core hours, counted by the scheduler, and the price table."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from time import time
 from typing import Any
@@ -10,70 +9,32 @@ from typing import Any
 from distributed import Client
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from helio_burst.errors import ClusterError, InputError, nearest
+from helio_burst.cluster.prices import Prices, read_prices
+from helio_burst.errors import ClusterError
 
 PLUGIN = "helio-burst-use"
-VARIABLE = "HELIO_BURST_PRICE"
-
-
-@dataclass(frozen=True)
-class Price:
-    """US dollars for a core and for a GiB of memory, each for one hour."""
-
-    core_hour: float
-    gib_hour: float
-
-
-# Fitted to the list prices of c6i, m6i and r6i instances in AWS us-east-1, 2025; spot is about 60 % less.
-PRICES = {
-    "on-demand": Price(0.0357, 0.0034),
-    "spot": Price(0.0143, 0.0014),
-    "free": Price(0.0, 0.0),
-}
 
 
 @dataclass(frozen=True)
 class Use:
     """What the workers of a cluster have had since it began to be counted."""
 
-    core_hours: float = 0.0
-    gib_hours: float = 0.0
+    core_hours: float
 
-    def cost(self, price: Price | None = None) -> float:
-        """Return US dollars; an estimate, without storage and traffic.
-
-        Examples
-        --------
-        >>> round(Use(core_hours=100, gib_hours=400).cost(PRICES["on-demand"]), 2)
-        4.93
-        """
-        price = price or current_price()
-        return self.core_hours * price.core_hour + self.gib_hours * price.gib_hour
-
-
-def current_price() -> Price:
-    """Return the price that HELIO_BURST_PRICE names: one of `PRICES`, or ``"core_hour,gib_hour"``."""
-    setting = os.environ.get(VARIABLE, "on-demand")
-    if setting in PRICES:
-        return PRICES[setting]
-    try:
-        core_hour, gib_hour = map(float, setting.split(","))
-    except ValueError as error:
-        raise InputError(
-            f"{VARIABLE}={setting!r} is neither a known price nor two numbers. {nearest(setting, PRICES)}"
-        ) from error
-    return Price(core_hour, gib_hour)
+    def cost(self, prices: Prices | None = None) -> str:
+        """Return what that costs, as "1.23 USD"; an estimate, without storage and traffic."""
+        prices = prices or read_prices()
+        return f"{self.core_hours * prices.per_core_hour:.2f} {prices.currency}"
 
 
 class CountUse(SchedulerPlugin):
-    """Counts, on the scheduler, the seconds that workers are there."""
+    """Counts, on the scheduler, the seconds that the cores of workers are there."""
 
     name = PLUGIN
 
     def __init__(self) -> None:
-        self._present: dict[str, tuple[float, int, float]] = {}
+        self._present: dict[str, tuple[float, int]] = {}
         self._core_seconds = 0.0
-        self._gib_seconds = 0.0
 
     async def start(self, scheduler: Any) -> None:
         """Begin with the workers that are there already."""
@@ -81,26 +42,23 @@ class CountUse(SchedulerPlugin):
             self.add_worker(scheduler, worker)
 
     def add_worker(self, scheduler: Any, worker: str) -> None:
-        """Note when a worker came, and its size."""
-        state = scheduler.workers[worker]
-        self._present[worker] = (time(), state.nthreads, state.memory_limit / 2**30)
+        """Note when a worker came, and its cores."""
+        self._present[worker] = (time(), scheduler.workers[worker].nthreads)
 
     def remove_worker(self, scheduler: Any, worker: str, **kwargs: Any) -> None:
         """Add up what a worker that has gone was."""
-        begin, cores, gib = self._present.pop(worker, (time(), 0, 0.0))
-        self._core_seconds += (time() - begin) * cores
-        self._gib_seconds += (time() - begin) * gib
-
-    def totals(self) -> tuple[float, float]:
-        """Return core seconds and GiB seconds until now."""
         now = time()
-        cores = sum((now - begin) * cores for begin, cores, _ in self._present.values())
-        gib = sum((now - begin) * gib for begin, _, gib in self._present.values())
-        return self._core_seconds + cores, self._gib_seconds + gib
+        begin, cores = self._present.pop(worker, (now, 0))
+        self._core_seconds += (now - begin) * cores
+
+    def core_seconds(self) -> float:
+        """Return the total until now."""
+        now = time()
+        return self._core_seconds + sum((now - begin) * cores for begin, cores in self._present.values())
 
 
 def begin_to_count(client: Client) -> None:
-    """Have the scheduler count from now on; once is enough."""
+    """Have the scheduler count from now on; a second call begins anew."""
     try:
         client.register_plugin(CountUse(), name=PLUGIN)
     except ImportError as error:
@@ -110,9 +68,8 @@ def begin_to_count(client: Client) -> None:
 def use(client: Client) -> Use:
     """Return what a cluster has used; nothing if its scheduler does not count."""
 
-    def totals(dask_scheduler: Any) -> tuple[float, float]:
+    def core_seconds(dask_scheduler: Any) -> float:
         plugin = dask_scheduler.plugins.get(PLUGIN)
-        return (0.0, 0.0) if plugin is None else plugin.totals()
+        return 0.0 if plugin is None else float(plugin.core_seconds())
 
-    core_seconds, gib_seconds = client.run_on_scheduler(totals)  # type: ignore[no-untyped-call]
-    return Use(core_seconds / 3600, gib_seconds / 3600)
+    return Use(client.run_on_scheduler(core_seconds) / 3600)

@@ -153,6 +153,8 @@ def cluster_options(gateway: Gateway, request: Request) -> dict[str, Any]:
     wanted: dict[str, Any] = {}
     for argument, value in _asked_for(request).items():
         names = [name for name in OPTION_NAMES[argument] if name in offered]
+        if not names and argument == "detached":  # other gateways know no difference
+            continue
         if not names:
             raise InputError(
                 f"The gateway at {gateway.address} lets nobody choose {argument}={value!r}. "
@@ -230,7 +232,8 @@ def ask(gateway: Gateway, what: str, action: Callable[[], T]) -> T:
             ) from error
         raise ClusterError(f"{failed}: {error}") from error
     except (ValueError, GatewayClusterError, ClientError) as error:
-        raise ClusterError(f"{failed}: {error}") from error
+        hint = " list_clusters() shows what runs, stop_all() ends it." if "limit" in str(error) else ""
+        raise ClusterError(f"{failed}: {error}{hint}") from error
 
 
 def _refusal(gateway: Gateway, status: int, message: str) -> str:

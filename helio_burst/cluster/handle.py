@@ -112,7 +112,7 @@ class Cluster:
         self.counts_use = True
 
     def use(self) -> cost.Use:
-        """Return core hours and memory hours so far, which know what they cost."""
+        """Return the core hours so far, which know what they cost."""
         return cost.use(self.client)
 
     @property
@@ -125,7 +125,9 @@ class Cluster:
         if self._dask_cluster is None:
             raise InputError(f"The workers at {self.name} are not this session's to scale.")
         low, high = check_workers(workers)
-        if low == high:
+        follows_work = self.bounds is not None and self.bounds[0] != self.bounds[1]
+        # Dask's scale() leaves adaptive scaling on, which would undo it; equal bounds do not.
+        if low == high and not follows_work:
             what = functools.partial(self._dask_cluster.scale, low)
         else:
             what = functools.partial(self._dask_cluster.adapt, minimum=low, maximum=high)
@@ -159,7 +161,7 @@ class Cluster:
         self._after.append(action)
 
     def _close_client(self) -> None:
-        self.client.close(timeout=CLOSE_CLIENT_SECONDS)  # type: ignore[no-untyped-call]
+        self.client.close(timeout=CLOSE_CLIENT_SECONDS)
 
     def __enter__(self) -> Client:
         if self._closed:

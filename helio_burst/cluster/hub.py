@@ -112,6 +112,7 @@ def main(notebooks: Path | None = None, port: int = 8000) -> None:
         print(f"user         {USER}")
         print(f"password     {hub.password}")
         print("gateway      hb.open_cluster() in a notebook there finds it, dashboard included")
+        print("notebooks    copies, which end with the hub; download what you want to keep")
         print("Ctrl-C ends it, with everything that it has started.", flush=True)
         ended.wait()
 

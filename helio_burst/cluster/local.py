@@ -26,7 +26,7 @@ def start_local(request: Request, target: Target) -> Cluster:
     """Start worker processes here, as many as the machine can hold."""
     fitted = fit_to_machine(request, CPU_COUNT, MEMORY_LIMIT)
     with dask.config.set({"distributed.dashboard.link": _dashboard_template()}):
-        dask_cluster = LocalCluster(  # type: ignore[no-untyped-call]
+        dask_cluster = LocalCluster(
             n_workers=fitted.low,
             threads_per_worker=fitted.cores,
             memory_limit=fitted.memory or "auto",
@@ -39,10 +39,10 @@ def start_local(request: Request, target: Target) -> Cluster:
             **request.options,
         )
         dashboard = dask_cluster.dashboard_link
-    if fitted.adaptive:
-        dask_cluster.adapt(minimum=fitted.low, maximum=fitted.high)
+    # Also with equal bounds: a worker that died while its nanny was still starting is not restarted by it.
+    dask_cluster.adapt(minimum=fitted.low, maximum=fitted.high)
     return Cluster(
-        client=Client(dask_cluster),  # type: ignore[no-untyped-call]
+        client=Client(dask_cluster),
         dask_cluster=dask_cluster,
         target=target,
         bounds=(fitted.low, fitted.high),
@@ -96,10 +96,8 @@ def fit_to_machine(request: Request, processors: int, memory: int) -> Fitted:
     return Fitted(low, high, cores, limit, notes)
 
 
-def _dashboard_address() -> str | None:
-    """Return the usual port of the dashboard if it is free, else any; None without bokeh."""
-    if importlib.util.find_spec("bokeh") is None:
-        return None
+def _dashboard_address() -> str:
+    """Return the usual port of the dashboard if it is free, else any."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -108,7 +108,7 @@ def open_cluster(
     _check_combination(chosen, request, name=name, token=token, proxy_address=proxy_address)
     cluster = _start(chosen, request, name=name, token=token, proxy_address=proxy_address)
     try:
-        _check_workers(cluster, request)
+        check_first_worker(cluster, request)
     except BaseException:
         cluster.close()
         raise
@@ -157,7 +157,7 @@ def _start_with_own_gateway(chosen: Target, request: Request) -> Cluster:
     return cluster
 
 
-def _check_workers(cluster: Cluster, request: Request) -> None:
+def check_first_worker(cluster: Cluster, request: Request) -> None:
     """Wait for the first worker, where there is to be one, and compare its packages with ours."""
     if cluster.target.kind == "local":
         return

@@ -146,7 +146,7 @@ def check_read(client: Client, url: str, seconds: float = 60.0) -> int:
         )
         raise
     finally:
-        future.release()  # type: ignore[no-untyped-call]
+        future.release()
     return int(size)
 
 

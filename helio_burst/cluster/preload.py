@@ -43,12 +43,12 @@ def mark_detached(client: Client, **about: object) -> None:
     **about
         What to note of the job, as its name and its store.
     """
-    client.set_metadata(list(DETACHED), {"since": time(), **about})  # type: ignore[no-untyped-call]
+    client.set_metadata(list(DETACHED), {"since": time(), **about})
 
 
 def clear_detached(client: Client) -> None:
     """Take the marker of `mark_detached` away, so that the cluster ends soon after its clients."""
-    client.set_metadata(list(DETACHED), None)  # type: ignore[no-untyped-call]
+    client.set_metadata(list(DETACHED), None)
 
 
 @dataclass

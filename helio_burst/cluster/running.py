@@ -36,7 +36,7 @@ def connect_running(request: Request, target: Target) -> Cluster:
     address = scheduler_address(target)
     preflight.check_port(address, f"No Dask scheduler at {address}")
     try:
-        client = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise ClusterError(
             f"What listens at {address} does not answer as a Dask scheduler within {CONNECT_SECONDS} s. "

@@ -30,7 +30,7 @@ def facts(cluster: Cluster) -> dict[str, str]:
     }
     if cluster.counts_use:
         use = cluster.use()
-        found["Cost so far"] = f"about ${use.cost():.2f} ({use.core_hours:.2f} core hours)"
+        found["Cost so far"] = f"about {use.cost()} ({use.core_hours:.2f} core hours)"
     if cluster.notes:
         found["Note"] = "; ".join(cluster.notes)
     return found

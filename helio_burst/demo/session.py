@@ -15,8 +15,8 @@ from helio_burst.demo.server import EmbeddedS3
 def open_registry(*, count: int = 24, size: int = 512) -> Registry:
     """Open the registry of a small archive of synthetic images, on an S3 server beside this process.
 
-    It holds one catalog, "Synthetic SDO for demonstrations", of one data set, "aia_0094_synthetic": images
-    like those of SDO/AIA at 94 angstrom, made from a model, one an hour from 2020-01-01. From this
+    It holds one catalog, "Synthetic SDO for demonstrations", of one data set, "aia_0193_synthetic": images
+    like those of SDO/AIA at 193 angstrom, made from a model, one an hour from 2020-01-01. From this
     call on, s3:// addresses lead this process, and the workers of its jobs, to that server.
 
     Parameters

@@ -25,6 +25,9 @@ SEQUENTIAL = "viridis"
 INTENSITY = "inferno"
 DIVERGING = "RdBu_r"
 
+# What FITS headers call the axes of solar images.
+_AXES = {"HPLN-TAN": "helioprojective longitude", "HPLT-TAN": "helioprojective latitude"}
+
 STYLE: Any = {
     "axes.axisbelow": True,
     "axes.edgecolor": "0.25",
@@ -58,8 +61,8 @@ def in_house_style(draw: Callable[Parameters, Result]) -> Callable[Parameters, R
 
     @wraps(draw)
     def styled(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        # Not rc_context: it would also put back the interactive mode, which a notebook's backend sets when the
-        # first figure is made, and the second figure would not be shown.
+        # Not rc_context: it also puts back the interactive mode, which a notebook's backend sets when the
+        # first figure is made, and the second one would not be shown.
         before = {name: mpl.rcParams[name] for name in STYLE}
         mpl.rcParams.update(STYLE)
         try:
@@ -88,6 +91,7 @@ def label(data: xr.DataArray, default: str = "") -> str:
     'b total [nT]'
     """
     name = str(data.attrs.get("long_name") or data.name or default).replace("_", " ")
+    name = _AXES.get(name, name)
     units = str(data.attrs.get("units") or "")
     known = {"degrees_north": "°N", "degrees_east": "°E", "degrees": "°", "deg": "°", "1": ""}
     units = known.get(units, units)

@@ -24,7 +24,6 @@ _QUIET_SUN = 230.0  # photons per pixel and exposure at the centre of the disc
 _STRAY_LIGHT = 4.0  # photons per pixel and exposure
 _ROTATION = 360 / 27.2753  # degrees a day as seen from Earth: Carrington's mean synodic rate
 _SCALE_HEIGHT = 0.11  # solar radii: hydrostatic at 1.5 million K
-_COARSE = 4  # the structures are computed for every fourth pixel and interpolated
 
 
 def expected_photons(time: TimeLike, *, size: int = FULL_SIZE, seed: int = 0) -> Floats:
@@ -38,13 +37,12 @@ def expected_photons(time: TimeLike, *, size: int = FULL_SIZE, seed: int = 0) ->
     texture = _look_up(sun.texture, grid.latitude, longitude) * grid.contrast
     quiet = np.exp(texture / 2 - np.float32(0.1)) * _holes(sun.holes, texture, grid.latitude, longitude)
     active: Floats = np.zeros_like(quiet)
-    for number, region in enumerate(sun.regions):
-        if abs((region.longitude - meridian + 180) % 360 - 180) < 120:
-            flare = _flare(day, seed) if number == 0 else 0.0
-            strength = np.float32((1 + flare) * region.brightness)
+    for region in sun.regions:
+        if _off_meridian(region, day) < 120:
+            strength = np.float32((1 + _flares(region, sun, day, seed)) * region.brightness)
             active += strength * _patches(region, grid.latitude, longitude)
     structure = quiet + active * np.exp(texture)
-    return _refine(_QUIET_SUN * structure * grid.column + _STRAY_LIGHT)
+    return _refine(_QUIET_SUN * structure * grid.column + _STRAY_LIGHT, _coarseness(size))
 
 
 class _Grid(NamedTuple):
@@ -76,8 +74,9 @@ class _Structures(NamedTuple):
 @lru_cache(maxsize=2)
 def _grid(size: int, tilt: float) -> _Grid:
     """Project the sphere, its north pole tilted towards the Earth by `tilt` degrees."""
-    step = _COARSE * FULL_SCALE * FULL_SIZE / size / SOLAR_RADIUS
-    number = size // _COARSE + 1
+    coarse = _coarseness(size)
+    step = coarse * FULL_SCALE * FULL_SIZE / size / SOLAR_RADIUS
+    number = size // coarse + 1
     axis = ((np.arange(number) - (number - 1) / 2) * step).astype("f4")
     west, north = axis[None, :], axis[:, None]
     radius = np.hypot(west, north)
@@ -180,28 +179,41 @@ def _step(values: npt.NDArray[Any]) -> Floats:
     return step
 
 
-def _flare(day: float, seed: int) -> float:
-    """Return the brightening by the day's flare: a rise of ten minutes, a decay of two hours."""
+def _flares(region: _Region, sun: _Structures, day: float, seed: int) -> float:
+    """Return the brightening of a region by its flares, a rise of ten minutes and a decay of two hours each.
+
+    Each day has one, in the region that is nearest to the centre of the disc when the day begins.
+    """
     brightening = 0.0
     for date in (int(day) - 1, int(day)):
         random = np.random.default_rng([seed, date])
         minutes = (day - date - random.uniform(0.1, 0.9)) * 1440
         strength = random.uniform(2, 8)
-        if minutes > 0:
+        if minutes > 0 and region == min(sun.regions, key=lambda one: _off_meridian(one, date)):
             brightening += strength * (1 - np.exp(-minutes / 10)) * np.exp(-minutes / 120)
     return float(brightening)
 
 
-def _refine(coarse: Floats) -> Floats:
+def _off_meridian(region: _Region, day: float) -> float:
+    """Return how far a region is from the meridian that faces the Earth, degrees."""
+    return abs((region.longitude + _ROTATION * day + 180) % 360 - 180)
+
+
+def _refine(grid: Floats, coarse: int) -> Floats:
     """Interpolate linearly to the pixels' centres."""
     for axis in (0, 1):
-        lines = np.moveaxis(coarse, axis, 0)
-        fine = np.empty(((lines.shape[0] - 1) * _COARSE, lines.shape[1]), np.float32)
-        for number in range(_COARSE):
-            weight = np.float32((number + 0.5) / _COARSE)
-            fine[number::_COARSE] = lines[:-1] * (1 - weight) + lines[1:] * weight
-        coarse = np.moveaxis(fine, 0, axis)
-    return np.ascontiguousarray(coarse)
+        lines = np.moveaxis(grid, axis, 0)
+        fine = np.empty(((lines.shape[0] - 1) * coarse, lines.shape[1]), np.float32)
+        for number in range(coarse):
+            weight = np.float32((number + 0.5) / coarse)
+            fine[number::coarse] = lines[:-1] * (1 - weight) + lines[1:] * weight
+        grid = np.moveaxis(fine, 0, axis)
+    return np.ascontiguousarray(grid)
+
+
+def _coarseness(size: int) -> int:
+    """Return of how many pixels the structures are computed for one; the others are interpolated."""
+    return 4 if size > 2048 else 2 if size > 1024 else 1
 
 
 def distance(moment: pd.Timestamp) -> float:

@@ -52,12 +52,13 @@ class Bins(BaseModel):
     def centers(self) -> np.ndarray:
         """ndarray, shape (number,), float64: the middles of the bins."""
         edges = self.edges
-        return 0.5 * (edges[:-1] + edges[1:])
+        centers: np.ndarray = 0.5 * (edges[:-1] + edges[1:])
+        return centers
 
     def index(self, values: np.ndarray) -> np.ndarray:
         """Return the number of each value's bin: int, shape (n,); -1 below, and `number` above or for NaN."""
-        above: np.ndarray = np.searchsorted(self.edges, values, side="right")
-        return above - 1
+        index: np.ndarray = np.searchsorted(self.edges, values, side="right") - 1
+        return index
 
 
 def flat_index(values: Mapping[str, np.ndarray], x: Bins, y: Bins | None) -> np.ndarray:

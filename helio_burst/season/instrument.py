@@ -29,6 +29,7 @@ from helio_burst.errors import InputError
 from helio_burst.season.bins import Bins
 from helio_burst.season.blocks import Block, Partition, Selection, Unit, block_of
 from helio_burst.season.orbits import Orbits
+from helio_burst.season.pysat_orbits import watch
 from helio_burst.season.tally import Question, Tally
 
 _KINDS = {"longitude": "longitude", "local time": "local time", "latitude": "polar", "orbit": "orbit"}
@@ -219,9 +220,8 @@ def import_pysat() -> Any:
 def _by_orbit(
     opened: Any, instrument: PysatInstrument, block: Block, run: Callable[[], Any]
 ) -> tuple[Block, Any]:
-    watched = importlib.import_module("helio_burst.season.pysat_orbits")
     _set_bounds(opened, block.padded_start, block.padded_stop)
-    orbits = watched.watch(opened, (block.start, block.stop))
+    orbits = watch(opened, (block.start, block.stop))
     found = run()
     return block._replace(**orbits.noted()), found
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pysat
 
 from helio_burst.season.orbits import DAY, natural_period
 from helio_burst.season.walk import Crossing
@@ -19,8 +18,15 @@ _JUMPING: dict[str, Any] = {
 }
 
 
-class WatchedOrbits(pysat.Orbits):  # type: ignore[misc]
-    """Orbits that are found on the days [first, last) only; the walk is pysat's own."""
+# pysat is not imported here, but comes with the Instrument (see `pysat_session`).
+if TYPE_CHECKING:
+    _Orbits: Any = object
+else:
+    _Orbits = object
+
+
+class WatchedOrbits(_Orbits):  # type: ignore[misc]
+    """Goes before ``pysat.Orbits`` and gives only orbits of the days [first, last); the walk is pysat's."""
 
     def watch(self, days: tuple[int, int]) -> None:
         """Start to take notes."""
@@ -30,6 +36,7 @@ class WatchedOrbits(pysat.Orbits):  # type: ignore[misc]
         self.first_day_orbits = self.rows = self.units = 0
         self.periods: list[float] = []
         self.mode: Any = "closed"
+        self.looks_back = False
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the orbits that belong to the days."""
@@ -59,13 +66,19 @@ class WatchedOrbits(pysat.Orbits):  # type: ignore[misc]
             self.mode = "open" if self._current == self.num - 1 else "closed"
         super().next()
 
+    def load(self, orbit_num: int) -> None:
+        """Load an orbit of the day; for the first one pysat looks at the day before, and comes back."""
+        self.looks_back = True
+        super().load(orbit_num)
+        self.looks_back = False
+
     def before_load(self) -> tuple[int, Crossing | None]:
         """Return the day that pysat is about to load, and what it carries into it."""
         inst = self.inst
         if inst.date is None:
             return -1, None
         day = _day(inst.date) + 1
-        if day not in self.days or self.first_day is None:
+        if day not in self.days or self.first_day is None or self.looks_back:
             return day, None
         if inst.empty:
             return day, Crossing("gap")
@@ -95,10 +108,11 @@ class WatchedOrbits(pysat.Orbits):  # type: ignore[misc]
         }
 
 
-def watch(inst: Any, days: tuple[int, int]) -> WatchedOrbits:
+def watch(inst: Any, days: tuple[int, int]) -> Any:
     """Put watched orbits in the place of an Instrument's own."""
     own = inst.orbits
-    orbits = WatchedOrbits(inst, index=own.orbit_index, kind=own.kind, period=own.orbit_period)
+    watched = type("WatchedOrbits", (WatchedOrbits, type(own)), {})
+    orbits: Any = watched(inst, index=own.orbit_index, kind=own.kind, period=own.orbit_period)
     orbits.watch(days)
     inst.orbits = orbits
     load_next = inst.next

@@ -116,7 +116,7 @@ def vefi_rows(day: int, *, seed: int = 0, cadence: float = 1.0, gaps: bool = Tru
         - (orbit["latitude"] / 10) ** 2
     )
     seconds = (time - day * DAY) / 1e9
-    fields = {name: 0.6 * where - 1.2 + _noise(random, seconds) for name in ("dB_zon", "dB_mer", "dB_par")}
+    fields = {name: 0.8 * where - 0.3 + _noise(random, seconds) for name in ("dB_zon", "dB_mer", "dB_par")}
     north = 28_000 - 5 * orbit["altitude"] + 40 * orbit["latitude"]
     up, west = -800 * orbit["latitude"], 300 * np.sin(np.radians(orbit["longitude"]))
     for name, model, turned in (("north", north, "par"), ("up", up, "mer"), ("west", west, "zon")):
@@ -211,7 +211,7 @@ def _noise(random: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
     sway = sum(
         np.sin(2 * np.pi * seconds / period + phase) for period, phase in zip(periods, phases, strict=True)
     )
-    return 0.3 * np.asarray(sway) + np.round(random.normal(0, 0.2, len(seconds)) / 0.05) * 0.05
+    return 0.6 * np.asarray(sway) + np.round(random.normal(0, 0.2, len(seconds)) / 0.05) * 0.05
 
 
 def _without_gaps(random: np.random.Generator, since: np.ndarray) -> np.ndarray:

@@ -54,10 +54,16 @@ def explain(error: Exception, verb: str, url: str) -> StorageError:
         )
     if system in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return StorageError(f"{failed}: the disk is full, or its quota. Nothing was written. ({reason})")
-    status = _STATUS.search(str(error))
-    if (status and status[1].startswith("5")) or (not status and _BROKEN.search(_without(str(error), url))):
+    if _passes(str(error), url):
         return TransientStorageError(f"{failed} after the retries: {reason}. Trying again later may help.")
     return StorageError(f"{failed}: {reason}")
+
+
+def _passes(text: str, url: str) -> bool:
+    """Say whether trying again later may help: a server error, too many requests, a broken connection."""
+    if status := _STATUS.search(text):
+        return status[1].startswith("5") or status[1] in ("408", "429")
+    return bool(_BROKEN.search(text.replace(url, "").replace(url.rpartition("/")[2], "")))
 
 
 def _permission(url: str) -> str:
@@ -76,7 +82,3 @@ def _reason(error: Exception) -> str:
     """Return the first line of a library's message; what follows is for its own developers."""
     text = str(error).strip()
     return text.splitlines()[0][:300].rstrip(". ") if text else type(error).__name__
-
-
-def _without(text: str, url: str) -> str:
-    return text.replace(url, "").replace(url.rpartition("/")[2] or url, "")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -159,15 +161,14 @@ class FaultyProxy:
 
     def _pass_on(self, request: BaseHTTPRequestHandler) -> None:
         if self._server is None:  # connections that were kept open die with the server
-            request.connection.close()
+            self._hang_up(request)
             return
         fate = self._fate() if request.command == "GET" else ""
         if fate in ("500", "503"):
             self._answer(request, int(fate), b"<Error><Code>SlowDown</Code></Error>")
             return
         if fate == "reset":
-            request.connection.close()
-            request.close_connection = True
+            self._hang_up(request)
             return
         if fate == "slow":
             threading.Event().wait(0.5)
@@ -186,9 +187,14 @@ class FaultyProxy:
                 request, answer.status, data[: len(data) // 2], {**headers, "Content-Length": str(len(data))}
             )
             request.wfile.flush()
-            request.connection.close()
+            self._hang_up(request)
             return
         self._answer(request, answer.status, data, headers)
+
+    def _hang_up(self, request: BaseHTTPRequestHandler) -> None:
+        request.close_connection = True
+        with contextlib.suppress(OSError):
+            request.connection.shutdown(socket.SHUT_RDWR)
 
     def _answer(
         self, request: BaseHTTPRequestHandler, status: int, data: bytes, headers: dict[str, str] | None = None

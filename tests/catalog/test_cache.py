@@ -37,4 +37,10 @@ def test_several_processes(s3: EmbeddedS3, cache_folder: Path) -> None:
         assert reader.returncode == 0, error.decode()
     storage.write(url, b"x" * 200_000)
     assert cache.read(url) == b"x" * 200_000
-    assert [path.read_bytes()[:1] for path in cache_folder.rglob("*") if path.is_file()] == [b"x"]
+    copies = [path for path in cache_folder.rglob("*") if path.is_file()]
+    assert not [path for path in copies if path.name.startswith(".new-")]
+    for path in copies:
+        os.utime(path, (0, 0))
+    storage.write(url, b"y" * 200_000)
+    assert cache.read(url) == b"y" * 200_000
+    assert [path.read_bytes()[:1] for path in cache_folder.rglob("*") if path.is_file()] == [b"y"]

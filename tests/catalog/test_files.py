@@ -120,6 +120,12 @@ def test_no_year_at_all(publish: Publish) -> None:
         catalog.file_list("aia", "2021-03", "2021-04")
 
 
+def test_multiyear_without_an_index_of_the_year_itself(publish: Publish) -> None:
+    catalog = publish({name: text for name, text in YEARS.items() if "2021" not in name}, multiyear=True)
+    with pytest.warns(CatalogWarning, match="aia_2021.csv"):
+        assert catalog.file_list("aia", "2021-03", "2021-04").empty
+
+
 def test_data_that_end_at_new_year_need_no_index_of_it(publish: Publish) -> None:
     catalog = publish(YEARS, stop="2022-01-01T00:00Z")
     assert len(catalog.file_list("aia")) == 5

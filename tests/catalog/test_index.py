@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from helio_burst.catalog import csv_index
@@ -304,3 +304,19 @@ def test_what_is_written_is_read_back(
     read_rows = list(files.itertuples(index=False, name=None))
     assert read_rows == sorted(read_rows, key=lambda row: row[0])
     assert sorted(read_rows) == sorted(rows)
+
+
+@given(st.binary(max_size=400), st.sampled_from(["csv", "csv-zip", "parquet"]), st.booleans())
+@example(b"a" * 300_000, "csv", False)
+@example(b"\r\x00", "csv", False)
+@example(b"2020-01-01,\x0bs3://b/1,5\n\x1c2020\x85\n", "csv", True)
+@example(b'"' * 3 + b"\x00,'", "csv", False)
+@settings(deadline=None)
+def test_any_bytes_end_in_rows_findings_or_a_catalog_error(data: bytes, indextype: str, ranged: bool) -> None:
+    span = parse_timespan("2020", "2021") if ranged else None
+    try:
+        files, findings = read(data, span, indextype=indextype)
+    except CatalogError:
+        return
+    assert files["datakey"].notna().all()
+    assert all(found.line is None or 1 <= found.line <= data.count(b"\n") + 1 for found in findings)

@@ -179,7 +179,7 @@ def test_over_http_with_copies(web: Web, tmp_path: Path, cache_folder: Path) -> 
     assert web.requests == ["HEAD /index/aia_2020.csv"]
     index.write_text(ROWS + ROWS.replace("1.fits", "2.fits"))
     assert len(catalog.file_list("aia")) == 2
-    assert len([path for path in cache_folder.rglob("*") if path.is_file()]) == 3
+    assert len([path for path in cache_folder.rglob("*") if path.is_dir()]) == 3
 
 
 def test_denied_over_http_names_the_entry(web: Web, tmp_path: Path) -> None:
@@ -236,6 +236,11 @@ def test_clear(web: Web, tmp_path: Path, cache_folder: Path) -> None:
 
 def test_a_server_without_head_is_read_without_copies(cache_folder: Path) -> None:
     class OnlyGet(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(405)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Length", "2")

@@ -131,9 +131,9 @@ def test_from_the_registry_to_the_files(helio_burst: Helio, tmp_path: Path, regi
 
 
 def test_an_unknown_dataset_is_one_line_with_the_nearest(helio_burst: Helio, registry: str) -> None:
-    arguments = ("files", archive.CATALOG, "aia_94_synthetic", "2020", "2021", "--registry", registry)
+    arguments = ("files", archive.CATALOG, "aia_193_synthetic", "2020", "2021", "--registry", registry)
     said = helio_burst(*arguments, code=2).stderr
-    assert "Nearest: aia_0094_synthetic" in said
+    assert "Nearest: aia_0193_synthetic" in said
     assert len(said.splitlines()) == 1
 
 
@@ -180,7 +180,7 @@ def test_all_that_is_wrong_with_a_job_is_said_before_it_starts(
     write_job(
         tmp_path,
         registry,
-        id="aia_0193",
+        id="aia_0171",
         function="analysis.py:brightness",
         reader="fitz",
         output="a-file/result.nc",
@@ -191,7 +191,7 @@ def test_all_that_is_wrong_with_a_job_is_said_before_it_starts(
     assert "reader: 'fitz' is not a reader. Nearest: fits" in said
     assert "output: 'a-file/result.nc' cannot be written" in said
     assert "id: " in said
-    assert "aia_0094_synthetic" in said
+    assert "aia_0193_synthetic" in said
 
 
 def test_the_demonstration_leaves_a_result_and_a_picture(tmp_path: Path, s3_server: EmbeddedS3) -> None:

@@ -57,7 +57,9 @@ def test_parameters_replace_values(tmp_path: Path) -> None:
         ({"start": "2021-01-01"}, "start, stop: The range .* is empty"),
         ({"output": "result.txt"}, r"output: 'result.txt' must end in one of .nc, .zarr, .parquet"),
         ({"plot": "result.jpeg"}, r"plot: .*one of .png, .pdf, .svg"),
-        ({"time_limit": -1}, "time_limit: .*greater than 0, not -1. Accepted: seconds"),
+        ({"max_cost": -1}, "max_cost: .*greater than 0, not -1. Accepted: US dollars"),
+        ({"cluster": {"workers": [5, 1]}}, r"cluster: workers=\(5, 1\): the least is more than the most"),
+        ({"cluster": {"memory": "4 potatoes"}}, "cluster: memory='4 potatoes' is no amount of memory"),
         ({"options": 3}, "options: .*dictionary, not 3. Accepted: keyword arguments"),
         (
             {"cluster": {"workers": "many"}},

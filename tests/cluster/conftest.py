@@ -10,7 +10,7 @@ import dask_gateway  # noqa: F401  # so that its defaults are in the configurati
 import pytest
 from distributed import Client
 
-from helio_burst.cluster import Cluster, open_cluster
+from helio_burst.cluster import Cluster, ending, open_cluster
 from helio_burst.cluster.hub import LocalHub
 from helio_burst.cluster.one_machine import LocalGateway
 
@@ -54,6 +54,12 @@ def gateway_cluster(gateway: LocalGateway) -> Iterator[Cluster]:
 @pytest.fixture
 def gateway_client(gateway_cluster: Cluster) -> Client:
     return gateway_cluster.client
+
+
+@pytest.fixture
+def no_other_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the clusters that tests share from what `stop_all` stops."""
+    monkeypatch.setattr(ending, "_open", [])
 
 
 @pytest.fixture(scope="session")

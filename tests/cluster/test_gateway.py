@@ -40,7 +40,7 @@ def test_a_gateway_cluster(gateway_cluster: Cluster, configured: LocalGateway) -
     assert gateway_cluster.dashboard == f"{configured.address}/clusters/{gateway_cluster.name}/status"
     html = gateway_cluster._repr_mimebundle_()["text/html"]
     assert "(between 1 and 2)" in html
-    assert "about $" in html
+    assert "USD (0." in html
     assert 0 < gateway_cluster.use().core_hours < 1
 
 
@@ -150,12 +150,6 @@ def test_a_scheduler_that_does_not_start(configured: LocalGateway) -> None:
         open_cluster("gateway", environment={"PYTHONHOME": "/nowhere"})
 
 
-def test_workers_that_do_not_come(configured: LocalGateway) -> None:
-    broken = {"DASK_DISTRIBUTED__WORKER__PRELOAD": "/nowhere/preload.py"}
-    with pytest.raises(ClusterError, match=r"no worker came within 4 s. Is there room"):
-        open_cluster("gateway", environment=broken, start_timeout="4 s")
-
-
 def test_a_detached_cluster_lives_on(configured: LocalGateway) -> None:
     cluster = open_cluster("gateway", workers=1, detached=True, idle="2 min")
     with cluster as client:
@@ -176,9 +170,12 @@ def test_a_detached_cluster_lives_on(configured: LocalGateway) -> None:
     with dask.config.set(somebody):
         with pytest.raises(ClusterError, match=f"did not show cluster {cluster.name}.*somebody else"):
             open_cluster("gateway", name=cluster.name)
-        assert list_clusters().empty
+        assert list_clusters().query("not here").empty
     with pytest.raises(ClusterError, match="Cluster none not found"):
         open_cluster("gateway", name="none")
+    client = connect_gateway(Target("gateway", configured.address))
+    client.stop_cluster(cluster.name)
+    close_gateway(client)
 
 
 ORPHAN = """
@@ -215,11 +212,11 @@ def test_a_gateway_at_its_limit(configured: LocalGateway, full: None) -> None:
 
 @pytest.fixture
 def full(configured: LocalGateway, gateway_cluster: Cluster) -> Iterator[None]:
-    """As many clusters as the gateway allows; they need not be ready, nor even start."""
+    """As many clusters as the gateway allows; they need not be ready."""
     client = connect_gateway(Target("gateway", configured.address))
     names = []
     while len(client.list_clusters()) < 3:
-        names.append(client.submit(environment={"PYTHONHOME": "/nowhere"}))
+        names.append(client.submit())
     yield
     for name in names:
         client.stop_cluster(name)
@@ -232,14 +229,13 @@ def test_more_workers_than_the_gateway_allows(gateway_cluster: Cluster) -> None:
     gateway_cluster.scale((1, 2))
 
 
-def test_the_package_starts_its_own_gateway() -> None:
+def test_the_package_starts_its_own_gateway(no_other_clusters: None) -> None:
     """`stop_all` ends it too."""
     cluster = open_cluster("gateway-local", workers=1)
     client: Client = cluster.client
     address = str(cluster.target.address)
     assert client.submit(sum, [1, 2]).result() == 3
     assert list_clusters().set_index("name").loc[cluster.name, "kind"] == "gateway-local"
-    with dask.config.set({"gateway.auth.kwargs": {"username": "me", "password": "x"}}):
-        assert cluster.name in stop_all()
+    assert stop_all() == [cluster.name]
     with pytest.raises(ClusterError, match="nothing listens"):
         open_cluster(address)

@@ -52,8 +52,10 @@ def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3: Em
     cluster.close()  # again is no error
 
 
-def test_a_running_scheduler_is_left_alive(tmp_path: Path) -> None:
-    with LocalCluster(n_workers=1, processes=False, dashboard_address=None, protocol="tcp://") as running:
+def test_a_running_scheduler_is_left_alive(tmp_path: Path, no_other_clusters: None) -> None:
+    with LocalCluster(
+        n_workers=1, processes=False, dashboard_address="127.0.0.1:0", protocol="tcp://"
+    ) as running:
         with open_cluster(running.scheduler_address) as client:
             assert client.submit(sum, [1, 2]).result() == 3
         file = tmp_path / "scheduler.json"

@@ -5,10 +5,11 @@ from distributed import Client
 
 from helio_burst import storage
 from helio_burst.cluster import check_read, root_cause
-from helio_burst.cluster.cost import PRICES, CountUse, Use, current_price
+from helio_burst.cluster.cost import CountUse, Use
+from helio_burst.cluster.prices import Prices
 from helio_burst.cluster.versions import PACKAGES, check_versions, compare, versions_here
 from helio_burst.demo.server import EmbeddedS3
-from helio_burst.errors import ClusterError, HelioBurstWarning, InputError
+from helio_burst.errors import ClusterError, HelioBurstWarning
 
 
 def test_a_file_is_read_on_a_worker(client: Client, s3: EmbeddedS3) -> None:
@@ -60,30 +61,20 @@ def test_the_reason_behind_an_error_of_deserialisation(client: Client) -> None:
     assert "numpy_of_another_version" in str(cause)
 
 
-def test_the_price(monkeypatch: pytest.MonkeyPatch) -> None:
-    used = Use(core_hours=10, gib_hours=40)
-    monkeypatch.setenv("HELIO_BURST_PRICE", "spot")
-    assert current_price() == PRICES["spot"]
-    monkeypatch.setenv("HELIO_BURST_PRICE", "0.1,0.01")
-    assert used.cost() == pytest.approx(1.4)
-    monkeypatch.setenv("HELIO_BURST_PRICE", "spott")
-    with pytest.raises(InputError, match="Nearest: spot"):
-        used.cost()
-
-
 def test_workers_that_have_gone_stay_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     class Worker:
         nthreads = 4
-        memory_limit = 8 * 2**30
 
     class Scheduler:
         def __init__(self) -> None:
             self.workers = {"a": Worker(), "b": Worker()}
 
-    clock = iter([0.0, 100.0, 300.0, 300.0, 400.0])
+    clock = iter([0.0, 100.0, 300.0, 400.0])
     monkeypatch.setattr("helio_burst.cluster.cost.time", lambda: next(clock))
     count = CountUse()
     count.add_worker(Scheduler(), "a")
     count.add_worker(Scheduler(), "b")
     count.remove_worker(Scheduler(), "a")
-    assert count.totals() == (300 * 4 + 300 * 4, 300 * 8 + 300 * 8)
+    assert count.core_seconds() == 300 * 4 + 300 * 4
+    prices = Prices(date="2026-01-01", currency="EUR", per_core_hour=0.05)
+    assert Use(core_hours=30).cost(prices) == "1.50 EUR"

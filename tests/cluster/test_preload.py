@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from time import time
 
 import pytest
-from distributed import Client, LocalCluster, fire_and_forget
+from distributed import Client, LocalCluster, Scheduler, fire_and_forget
 
+from helio_burst.cluster import Cluster, ending
+from helio_burst.cluster.opening import check_first_worker
 from helio_burst.cluster.preload import Watch, clear_detached, mark_detached
+from helio_burst.cluster.request import Request
+from helio_burst.cluster.targets import Target
+from helio_burst.errors import ClusterError
 from tests.cluster.conftest import until
 
 pytestmark = pytest.mark.xdist_group("local-cluster")
@@ -17,7 +23,7 @@ pytestmark = pytest.mark.xdist_group("local-cluster")
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """A scheduler without workers, so that tasks stay where they are."""
-    with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         yield cluster
 
 
@@ -65,10 +71,21 @@ def test_a_cluster_without_client_ends_unless_a_detached_job_runs(cluster: Local
     assert reason(whole, 1000) is None
 
 
+def test_workers_that_do_not_come(cluster: LocalCluster) -> None:
+    """As with no room, or an image that cannot be pulled."""
+    waiting = Cluster(client=Client(cluster), target=Target("gateway"), dask_cluster=cluster, bounds=(1, 1))
+    with pytest.raises(ClusterError, match=r"no worker came within 0\.2 s. Is there room"):
+        check_first_worker(waiting, Request(start_timeout=0.2))
+    waiting.client.close()
+    ending.remove(waiting)
+
+
 def test_the_preload_ends_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HELIO_BURST_NO_CLIENT_MINUTES", "0.005")
-    preload = {"preload": ["helio_burst.cluster.preload"]}
-    with LocalCluster(
-        n_workers=1, processes=False, dashboard_address=None, scheduler_kwargs=preload
-    ) as cluster:
-        until(lambda: cluster.scheduler.status.name == "closed")
+
+    async def run() -> None:
+        preload = ["helio_burst.cluster.preload"]
+        async with Scheduler(dashboard_address="127.0.0.1:0", preload=preload) as scheduler:
+            await asyncio.wait_for(scheduler.finished(), 60)
+
+    asyncio.run(run())

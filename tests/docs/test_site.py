@@ -21,7 +21,7 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted((DOCS / "howto").glob("*.md"))]
 MODULES = {"hb": helio_burst} | {
     name: importlib.import_module(f"helio_burst.{name}")
-    for name in ("plot", "readers", "science", "season", "storage")
+    for name in ("burst", "plot", "readers", "science", "season", "storage")
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import types
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +30,9 @@ def pysat(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The module pysat, with a temporary home and data directory."""
     module = import_pysat()
     module.params["data_dirs"] = [str(tmp_path_factory.mktemp("pysat"))]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*has been deprecated and will be removed", DeprecationWarning)
+        importlib.import_module("pysatNASA")
     module.logger.setLevel("ERROR")
     return module
 

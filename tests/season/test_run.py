@@ -159,7 +159,8 @@ def test_a_block_that_fails_is_missing_and_said(run: Any, files: pd.DataFrame, t
 def test_all_blocks_fail(run: Any, files: pd.DataFrame, tmp_path: Path) -> None:
     lost = files.assign(datakey=[str(tmp_path / Path(key).name) for key in files["datakey"]])
     with pytest.raises(
-        BurstError, match=r"None of the 3 blocks could be done. The first: helio_burst.errors.MissingObjectError"
+        BurstError,
+        match=r"None of the 3 blocks could be done. The first: helio_burst.errors.MissingObjectError",
     ):
         run(lost, freq="2D")
 

@@ -9,6 +9,7 @@ HELIO_BURST_NO_CLIENT_MINUTES, which helio_burst/cluster/preload.py explains.
 
 import os
 
+from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.options import Bool, Float, Integer, Mapping, Options, String
 
 ON_KUBERNETES = "kubernetes" in str(c.DaskGateway.backend_class).lower()
@@ -27,14 +28,28 @@ c.ClusterConfig.worker_cmd = ["dask", "worker"]
 c.ClusterConfig.idle_timeout = 0
 c.ClusterConfig.adaptive_period = 2
 c.ClusterConfig.cluster_max_workers = int(limit("MAX_WORKERS", 200))
-if not ON_KUBERNETES:
-    c.UserLimits.max_clusters = int(limit("MAX_CLUSTERS", 10))
 
 ENVIRONMENT = {
     # The package finds out by itself which file kills a worker; one death is proof enough.
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
     "HELIO_BURST_NO_CLIENT_MINUTES": str(limit("NO_CLIENT_MINUTES", 10)),
 }
+
+
+class LimitedClusters:
+    """Mixed into a backend: limits how many clusters one user has at a time, which no backend does."""
+
+    max_clusters = int(limit("MAX_CLUSTERS", 10))
+
+    async def start_cluster(self, user, cluster_options):
+        """Refuse a cluster too many, and say which ones the user has."""
+        names = sorted(cluster.name for cluster in await self.list_clusters(username=user.name))
+        if len(names) >= self.max_clusters:
+            raise PublicException(
+                f"You have {len(names)} clusters, and the limit is {self.max_clusters}: {', '.join(names)}. "
+                "Stop one first."
+            )
+        return await super().start_cluster(user, cluster_options)
 
 
 def cluster_configuration(options, user):

@@ -9,28 +9,16 @@ HELIO_BURST_MAX_GPUS (0) of one worker.
 
 import math
 
-from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.kubernetes import KubeBackend
 from dask_gateway_server.backends.kubernetes.utils import merge_json_objects
 
-MAX_CLUSTERS = int(limit("MAX_CLUSTERS", 10))
 MAX_USER_CORES = limit("MAX_USER_CORES", 400)
 MAX_USER_MEMORY = limit("MAX_USER_MEMORY", 1600) * 2**30
 GPU = "nvidia.com/gpu"
 
 
-class LimitedKubeBackend(KubeBackend):
+class LimitedKubeBackend(LimitedClusters, KubeBackend):
     """The backend for Kubernetes, with limits on what one user has at a time."""
-
-    async def start_cluster(self, user, cluster_options):
-        """Refuse a cluster too many, and say which ones the user has."""
-        names = sorted(cluster.name for cluster in await self.list_clusters(username=user.name))
-        if len(names) >= MAX_CLUSTERS:
-            raise PublicException(
-                f"You have {len(names)} clusters, and the limit is {MAX_CLUSTERS}: {', '.join(names)}. "
-                "Stop one first."
-            )
-        return await super().start_cluster(user, cluster_options)
 
     async def on_cluster_heartbeat(self, cluster_name, msg):
         """Cut the number of workers that a scheduler asks for to what its user may still have."""

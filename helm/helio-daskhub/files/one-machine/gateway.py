@@ -8,7 +8,8 @@ mounts. The addresses and the password come from the environment. `c` is the con
 import os
 from pathlib import Path
 
-c.DaskGateway.backend_class = "dask_gateway_server.backends.local.UnsafeLocalBackend"
+from dask_gateway_server.backends.local import UnsafeLocalBackend
+
 c.DaskGateway.address = os.environ["HELIO_BURST_GATEWAY_API_ADDRESS"]
 c.Proxy.address = os.environ["HELIO_BURST_GATEWAY_ADDRESS"]
 c.Proxy.prefix = os.environ.get("HELIO_BURST_GATEWAY_PREFIX", "")
@@ -33,3 +34,10 @@ c.UnsafeLocalBackend.inherited_environment = [
 
 shared = Path(os.environ["HELIO_BURST_PLATFORM_FILES"], "gateway", "clusters.py")
 exec(compile(shared.read_text(encoding="utf-8"), str(shared), "exec"))
+
+
+class LimitedLocalBackend(LimitedClusters, UnsafeLocalBackend):
+    """The backend for one machine, with the limit on a user's clusters."""
+
+
+c.DaskGateway.backend_class = LimitedLocalBackend
