@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from distributed import Client
@@ -196,7 +195,7 @@ def _refuse_if_all_failed(pilot: Pilot) -> None:
         return
     if not len(pilot.rows):
         raise BurstError("The pilot did no file within its time.")
-    first = pilot.rows.row(0, named=True)
+    first = pilot.failures.row(0, named=True)
     raise BurstError(
         f"All {len(pilot.rows)} files of the pilot failed; the first, {first['datakey']}, with "
         f"{first['error']}: {first['message']}\n{first['traceback']}"
@@ -227,7 +226,7 @@ def _extrapolate(
             row[f"seconds{suffix}"] = wall if not math.isnan(factor) else math.nan
             row[f"cost{suffix}"] = row[f"seconds{suffix}"] / 3600 * threads * core_price + sum(costs.values())
         rows.append(row)
-    failed = pilot.rows.filter(pl.col("ok").not_()).select(failure_rows.COLUMNS).to_pandas()
+    failed = pilot.failures.select(failure_rows.COLUMNS).to_pandas()
     return Estimate(
         files=len(todo),
         bytes=size,

@@ -33,8 +33,10 @@ class Pilot:
     Attributes
     ----------
     rows : DataFrame
-        One row a file: datakey, ok, seconds, error, message, traceback, and ``warm`` (false for the file with
-        which a worker thread began, whose time holds imports and first connections).
+        One row a file: datakey, ok, seconds, and ``warm`` (false for the file with which a worker thread
+        began, whose time holds imports and first connections).
+    failures : DataFrame
+        Those of them that failed, with error, message and traceback.
     bytes_per_file : float
         Bytes read, on average.
     threads : int
@@ -42,6 +44,7 @@ class Pilot:
     """
 
     rows: pl.DataFrame
+    failures: pl.DataFrame
     bytes_per_file: float
     threads: int
 
@@ -150,7 +153,8 @@ def run_pilot(client: Client, run: Run, blob: bytes, items: pa.Table, sample: in
     rows = results.table(items.take(measured)).with_columns(
         pl.Series("warm", [position not in cold for position in measured])
     )
-    return Pilot(rows.filter(pl.col("ok").is_not_null()), read / done if done else math.nan, plan.threads)
+    rows = rows.filter(pl.col("ok").is_not_null())
+    return Pilot(rows, results.failures(rows), read / done if done else math.nan, plan.threads)
 
 
 def _places(plan: _Plan, number: int) -> list[int]:
