@@ -39,14 +39,13 @@ print(job.key)
 ANALYSIS = """
 import os, time
 
-def measure(data, gate, poison=None, folder=None):
+def measure(data, calls, gate, poison=None):
     from scaling import scale
-    while len(data) > 10 and not os.path.exists(gate):  # the first batch is free
+    while len(os.listdir(calls)) >= 10 and not os.path.exists(gate):
         time.sleep(0.05)
     if data.decode() == poison:
         os._exit(1)
-    if folder:
-        open(os.path.join(folder, f"{len(data)}-{time.time_ns()}"), "w").close()
+    open(os.path.join(calls, f"{len(data)}-{time.time_ns()}"), "w").close()
     return scale(len(data))
 """
 SCALING = """
@@ -97,14 +96,31 @@ def driver_of(store: str, key: str) -> psutil.Process | None:
         return None
 
 
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[str]:
+    """A folder for jobs, none of whose drivers outlives its test."""
+    yield str(tmp_path / "store")
+    for lease in tmp_path.glob("store/*/driver.json"):
+        driver = driver_of(str(tmp_path / "store"), lease.parent.name)
+        if driver is not None:
+            driver.terminate()
+            driver.wait(60)
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> dict[str, str]:
+    """Have `measure` note its calls, of which more than ten wait until there is the gate."""
+    (tmp_path / "calls").mkdir()
+    return {"calls": str(tmp_path / "calls"), "gate": str(tmp_path / "gate")}
+
+
 def has_done(store: str, key: str, count: int) -> Callable[[], bool]:
     return lambda: detached.status(store, key).progress.done >= count
 
 
-def test_a_job_goes_on_without_its_submitter_and_after_its_driver(tmp_path: Path) -> None:
-    store, calls, gate = str(tmp_path / "store"), tmp_path / "calls", tmp_path / "gate"
-    calls.mkdir()
-    options = {"gate": str(gate), "folder": str(calls)}
+def test_a_job_goes_on_without_its_submitter_and_after_its_driver(
+    store: str, options: dict[str, str]
+) -> None:
     key = submit_and_leave(files=urls(60), store=store, cluster=LOCAL, options=options)
     until(has_done(store, key, 1))
     running = detached.status(store)
@@ -125,14 +141,14 @@ def test_a_job_goes_on_without_its_submitter_and_after_its_driver(tmp_path: Path
     assert 1 <= partial.progress.done < 60
     until(lambda: not any(worker.is_running() for worker in workers))
 
-    gate.touch()
+    Path(options["gate"]).touch()
     job = detached.resume(store)
     outcome = job.fetch(wait=True)
     assert job.status().state == "finished"
     assert outcome.to_xarray(name="length")["length"].to_numpy().tolist() == list(range(1, 61))
     assert outcome.progress.resumed >= 1
     # Nothing twice but the few files of the batches that were in flight when the driver was killed.
-    assert 60 <= len(list(calls.iterdir())) <= 60 + 10
+    assert 60 <= len(os.listdir(options["calls"])) <= 60 + 10
     assert "Driving analysis.measure" in job.logs()
     until(lambda: driver_of(store, key) is None)
 
@@ -142,16 +158,17 @@ def test_a_job_goes_on_without_its_submitter_and_after_its_driver(tmp_path: Path
     ]
 
 
-def test_a_job_is_cancelled_from_elsewhere_and_resumed(client: Client, tmp_path: Path) -> None:
-    store, gate = str(tmp_path / "store"), tmp_path / "gate"
+def test_a_job_is_cancelled_from_elsewhere_and_resumed(
+    client: Client, store: str, options: dict[str, str]
+) -> None:
     target = {"target": client.scheduler.address}
-    key = submit_and_leave(files=urls(40), store=store, cluster=target, options={"gate": str(gate)})
+    key = submit_and_leave(files=urls(40), store=store, cluster=target, options=options)
     until(has_done(store, key, 1))
     stopped = detached.cancel(store)
     assert (stopped.state, stopped.reason) == ("stopped", "it was cancelled")
     assert 1 <= stopped.progress.done < 40
     until(lambda: driver_of(store, key) is None)
-    gate.touch()
+    Path(options["gate"]).touch()
     assert detached.resume(store, key[:6]).fetch(wait=True).progress.done == 40
 
 
@@ -216,20 +233,19 @@ def gateway() -> Iterator[LocalGateway]:
 
 
 def test_a_gateway_s_cluster_outlives_its_client_and_ends_with_its_job(
-    gateway: LocalGateway, tmp_path: Path
+    gateway: LocalGateway, store: str, options: dict[str, str]
 ) -> None:
     login = {
         "DASK_GATEWAY__AUTH__TYPE": "basic",
         "DASK_GATEWAY__AUTH__KWARGS": json.dumps({"username": gateway.user, "password": gateway.password}),
     }
-    store, gate = str(tmp_path / "store"), tmp_path / "gate"
     files = urls(60)
     key = submit_and_leave(
         login,
         files=files,
         store=store,
         cluster={"target": gateway.address, "workers": 2, "memory": "1 GiB"},
-        options={"gate": str(gate), "poison": "x" * 20},
+        options={**options, "poison": "x" * 20},
     )
     # Its own __del__ closes it, and fails if that has been done before.
     asked = Gateway(gateway.address, auth=BasicAuth(gateway.user, gateway.password))
@@ -239,7 +255,7 @@ def test_a_gateway_s_cluster_outlives_its_client_and_ends_with_its_job(
     first.kill()
     second = until(lambda: (driver := driver_of(store, key)) and driver != first and driver)
     assert [report.name for report in asked.list_clusters()] == [cluster.name]
-    gate.touch()
+    Path(options["gate"]).touch()
     until(lambda: not asked.list_clusters())
     assert not second.is_running()
     outcome = detached.fetch(store)
