@@ -27,11 +27,9 @@ def fingerprint(*parts: Any) -> str:
 
     Examples
     --------
-    >>> scale = 2
-    >>> def double(x): return x * scale
-    >>> before = fingerprint(double)
-    >>> scale = 3
-    >>> fingerprint(double) == before
+    >>> fingerprint(len, {"scale": 2}) == fingerprint(len, {"scale": 2})
+    True
+    >>> fingerprint(len, {"scale": 2}) == fingerprint(len, {"scale": 3})
     False
     """
     digest = hashlib.sha256()

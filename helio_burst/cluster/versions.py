@@ -82,7 +82,8 @@ def compare(here: dict[str, str], there: dict[str, str]) -> None:
 
     Examples
     --------
-    >>> compare({"python": "3.11.7", "numpy": "2.1.0"}, {"python": "3.11.9", "numpy": "2.1.0"})
+    >>> here = {"python": "3.11.7", "helio-burst": "0.1.0"}
+    >>> compare(here, {**here, "python": "3.11.9"})
     """
     fatal, harmless = [], []
     if "helio-burst" not in there:
