@@ -9,7 +9,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from helio_burst import __version__
-from helio_burst.cli import catalogs, detached, estimating, jobs
+from helio_burst.cli import catalogs, detached, jobs
 from helio_burst.cli.output import notes
 from helio_burst.errors import HelioBurstError, InputError
 
@@ -62,7 +62,6 @@ app.command("catalogs", rich_help_panel=FIND)(catalogs.list_catalogs)
 app.command("entries", rich_help_panel=FIND)(catalogs.list_entries)
 app.command("files", rich_help_panel=FIND)(catalogs.list_files)
 app.command("lint", rich_help_panel=FIND)(catalogs.lint)
-app.command("estimate", rich_help_panel=RUN)(estimating.estimate)
 app.command("run", rich_help_panel=RUN)(jobs.run)
 app.command("estimate", rich_help_panel=RUN)(jobs.estimate)
 app.command("plot", rich_help_panel=RUN)(jobs.plot)

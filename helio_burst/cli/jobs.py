@@ -86,6 +86,7 @@ def estimate(
     parameter: ParameterOption = [],  # noqa: B006 (as above)
     sample: Annotated[int, typer.Option("--sample", min=2, help="Files of the pilot.")] = 8,
     workers: Annotated[str, typer.Option("--workers", help="Numbers of workers, as 1,10.")] = "1,10,50,200",
+    prices: Annotated[str | None, typer.Option("--prices", help="Price table, a YAML file.")] = None,
 ) -> None:
     """Do a few files of a job and say what all of them will take: hours, bytes, dollars."""
     from helio_burst import burst, cluster
@@ -108,6 +109,7 @@ def estimate(
             sample=sample,
             workers=numbers,
             store=prepared.job.store,
+            prices=prices,
             time_limit=prepared.job.time_limit,
         )
     results.print(repr(guess), markup=False, soft_wrap=True)
