@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from distributed import Client
@@ -226,7 +227,7 @@ def _extrapolate(
             row[f"seconds{suffix}"] = wall if not math.isnan(factor) else math.nan
             row[f"cost{suffix}"] = row[f"seconds{suffix}"] / 3600 * threads * core_price + sum(costs.values())
         rows.append(row)
-    failed = pilot.failures.select(failure_rows.COLUMNS).to_pandas()
+    failed = pilot.failures.select(failure_rows.COLUMNS).cast({"worker": pl.String}).to_pandas()
     return Estimate(
         files=len(todo),
         bytes=size,

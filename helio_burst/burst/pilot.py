@@ -36,7 +36,7 @@ class Pilot:
         One row a file: datakey, ok, seconds, and ``warm`` (false for the file with which a worker thread
         began, whose time holds imports and first connections).
     failures : DataFrame
-        Those of them that failed, with error, message and traceback.
+        The rows that failed, with error, message and traceback.
     bytes_per_file : float
         Bytes read, on average.
     threads : int
@@ -150,11 +150,10 @@ def run_pilot(client: Client, run: Run, blob: bytes, items: pa.Table, sample: in
     measured = sorted({*plan.chosen, *plan.warming})
     # In a list too short for files to warm up on, the first file of each thread does for that.
     cold = {_places(plan, number)[0] for number in range(plan.hands)}
-    rows = results.table(items.take(measured)).with_columns(
-        pl.Series("warm", [position not in cold for position in measured])
-    )
+    table = results.table(items.take(measured))
+    rows = table.with_columns(pl.Series("warm", [position not in cold for position in measured]))
     rows = rows.filter(pl.col("ok").is_not_null())
-    return Pilot(rows, results.failures(rows), read / done if done else math.nan, plan.threads)
+    return Pilot(rows, results.failures(table), read / done if done else math.nan, plan.threads)
 
 
 def _places(plan: _Plan, number: int) -> list[int]:

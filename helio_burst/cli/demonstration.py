@@ -48,9 +48,7 @@ def run(out: Path, images: int, pixels: int) -> None:
 
 def _fill(server: EmbeddedS3, images: int, pixels: int) -> str:
     notes.print(f"1  An S3 server of this process's own, at {server.url}")
-    notes.print(
-        f"2  {images} synthetic images of {pixels} x {pixels} pixels, as Rice-compressed FITS, in a bucket"
-    )
+    notes.print(f"2  {images} synthetic images, {pixels} x {pixels} pixels, as FITS files in a bucket:")
     columns = (TextColumn("  "), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=notes, transient=True) as bar:
         task = bar.add_task("", total=images)

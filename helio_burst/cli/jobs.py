@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from helio_burst.cli.output import Format, notes, show
+from helio_burst.cli.output import Format, notes, results, show
 
 if TYPE_CHECKING:
     from helio_burst.burst import Outcome
@@ -81,6 +81,38 @@ def _finish(prepared: PreparedJob, outcome: Outcome) -> None:
         notes.print(f"Drew {prepared.job.plot}")
 
 
+def estimate(
+    path: JobArgument,
+    parameter: ParameterOption = [],  # noqa: B006 (as above)
+    sample: Annotated[int, typer.Option("--sample", min=2, help="Files of the pilot.")] = 8,
+    workers: Annotated[str, typer.Option("--workers", help="Numbers of workers, as 1,10.")] = "1,10,50,200",
+) -> None:
+    """Do a few files of a job and say what all of them will take: hours, bytes, dollars."""
+    from helio_burst import burst, cluster
+    from helio_burst.cli import job, prepare
+    from helio_burst.errors import InputError
+
+    try:
+        numbers = [int(number) for number in workers.split(",")]
+    except ValueError as error:
+        raise InputError(f"--workers {workers!r} must be whole numbers, as 1,10,50.") from error
+    prepared = prepare.prepare(job.read(path, parameter), path)
+    prepare.announce(prepared)
+    with cluster.open_cluster(**prepared.job.cluster.given()) as client:
+        guess = burst.estimate(
+            prepared.function,
+            prepared.files,
+            read=prepared.reader,
+            options=prepared.job.options,
+            client=client,
+            sample=sample,
+            workers=numbers,
+            store=prepared.job.store,
+            time_limit=prepared.job.time_limit,
+        )
+    results.print(repr(guess), markup=False, soft_wrap=True)
+
+
 def plot(
     result: Annotated[str, typer.Argument(metavar="RESULT", help="A result: .nc, .zarr or .parquet.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture: .png, .pdf or .svg.")],
@@ -152,7 +184,6 @@ def sweep(
 
 def prices() -> None:
     """Show the price table by which runs count what they cost."""
-    from helio_burst.cli.output import results
     from helio_burst.cluster.prices import read_prices
 
     for name, value in read_prices():

@@ -53,6 +53,13 @@ class EmbeddedS3:
         }
 
     @property
+    def pid(self) -> int:
+        """The id of the server's process."""
+        if self._process is None:
+            raise HelioBurstError("The embedded S3 server is not running; use it in a with block.")
+        return self._process.pid
+
+    @property
     def options(self) -> storage.StorageOptions:
         """Storage options that point at this server."""
         return storage.StorageOptions(endpoint_url=self.url, region="us-east-1")

@@ -200,3 +200,46 @@ def test_the_demonstration_leaves_a_result_and_a_picture(tmp_path: Path, s3_serv
     with xr.open_dataset(tmp_path / "out" / "irradiance.nc") as result:
         assert result["irradiance"].sizes == {"time": 4}
     assert (tmp_path / "out" / "irradiance.png").stat().st_size > 10_000
+
+
+def test_a_job_goes_on_by_itself_and_is_found_by_its_store(
+    helio_burst: Helio, tmp_path: Path, registry: str
+) -> None:
+    write_job(tmp_path, registry)
+    assert "goes on by itself" in helio_burst("submit", "job.yaml").stderr
+    said = helio_burst("fetch", "job.yaml", "--wait", "-o", "fetched.nc", "--name", "brightest").stderr
+    assert "5 results, 1 failures" in said
+    with xr.open_dataset(tmp_path / "fetched.nc") as result:
+        assert result["brightest"].sizes == {"time": 5}
+    assert "finished" in helio_burst("status", "jobs/brightest").stdout
+    jobs = json.loads(helio_burst("list", "jobs/brightest", "--format", "json").stdout)
+    assert [(job["state"], job["done"], job["failed"]) for job in jobs] == [("finished", 6, 1)]
+    assert helio_burst("logs", "job.yaml").exit_code == 0
+    assert "finished" in helio_burst("cancel", "job.yaml").stdout  # too late, and no harm
+
+    span = ("2020-01-01", "2020-01-02")
+    listed = helio_burst("files", archive.CATALOG, archive.ID, *span, "-f", "json", "--registry", registry)
+    files = json.loads(listed.stdout)
+    good, bad = files[0]["datakey"], files[2]["datakey"]
+    assert "array(" in helio_burst("replay", "job.yaml", good).stdout
+    assert "not at eight" in helio_burst("replay", "job.yaml", bad, code=1).output
+    assert "not among the files" in helio_burst("replay", "job.yaml", "s3://a/b", code=2).stderr
+
+
+def test_a_job_without_a_store_is_not_submitted(helio_burst: Helio, tmp_path: Path, registry: str) -> None:
+    write_job(tmp_path, registry, store=None)
+    assert "store is missing" in helio_burst("submit", "job.yaml", code=2).stderr
+    assert "names no store" in helio_burst("status", "job.yaml", code=2).stderr
+
+
+def test_an_estimate_says_what_a_job_will_take(helio_burst: Helio, tmp_path: Path, registry: str) -> None:
+    write_job(tmp_path, registry, store=None)
+    said = helio_burst("estimate", "job.yaml", "--sample", "3", "--workers", "1,20").stdout
+    assert "6 files" in said
+    assert "core hours" in said
+    assert "whole numbers" in helio_burst("estimate", "job.yaml", "--workers", "many", code=2).stderr
+
+
+def test_prices_have_their_date(helio_burst: Helio) -> None:
+    assert "per core hour" in helio_burst("prices").stdout
+    assert helio_burst("prices").stdout.startswith("date: ")
