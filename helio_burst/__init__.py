@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from helio_burst.burst import (
         attach,
+        estimate,
         map_files,
         map_partitions,
         partitions,
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 # Each public name and the room it comes from; imported on first use, so that `import helio_burst` is quick.
 _NAMES = {
     "attach": "burst",
+    "estimate": "burst",
     "list_clusters": "cluster",
     "map_files": "burst",
     "map_partitions": "burst",
@@ -65,6 +67,7 @@ __all__ = [
     "cluster",
     "demo",
     "errors",
+    "estimate",
     "list_clusters",
     "map_files",
     "map_partitions",

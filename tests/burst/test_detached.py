@@ -149,7 +149,7 @@ def test_a_job_goes_on_without_its_submitter_and_after_its_driver(
     assert outcome.progress.resumed >= 1
     # Nothing twice but the few files of the batches that were in flight when the driver was killed.
     assert 60 <= len(os.listdir(options["calls"])) <= 60 + 10
-    assert "Driving analysis.measure" in job.logs()
+    until(lambda: "Driving analysis.measure" in job.logs())
     until(lambda: driver_of(store, key) is None)
 
     listed = detached.list_jobs(store)

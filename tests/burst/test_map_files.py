@@ -185,11 +185,12 @@ def test_a_run_shows_partial_results_and_can_be_cancelled(client: Client, tmp_pa
 
         if data.endswith(b"0"):
             return len(data)
-        while not Path(gate).exists():
+        deadline = time.monotonic() + 60
+        while not Path(gate).exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         return len(data)
 
-    files = ["data:,10", "data:,20", *[f"data:,{i}" for i in range(31, 39)]]
+    files = [*(f"data:,{i}0" for i in range(1, 9)), *(f"data:,{i}" for i in range(31, 39))]
     run = map_files(
         waits,
         files,
@@ -211,7 +212,7 @@ def test_a_run_shows_partial_results_and_can_be_cancelled(client: Client, tmp_pa
     finished = quiet(
         waits, files, read=readers.raw, client=client, options={"gate": str(gate)}, store=str(tmp_path / "s")
     )
-    assert len(finished.to_xarray().value) == 10
+    assert len(finished.to_xarray().value) == 16
 
 
 def _until(condition: Any, seconds: float = 60.0) -> None:
