@@ -34,13 +34,10 @@ def _nothing(row: Any) -> int:
     return 0
 
 
-def items(count: int, store: str | None) -> dict[str, float]:
+def items(address: str, count: int, store: str | None) -> dict[str, float]:
     """Run the job that does nothing, in this process as the client."""
     files = pd.DataFrame({"datakey": [f"item-{i}" for i in range(count)]})
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
+    with Client(address) as client:
         begin = time.perf_counter()
         outcome = hb.map_files(_nothing, files, read=readers.row, client=client, progress=False, store=store)
         seconds = time.perf_counter() - begin
@@ -51,8 +48,10 @@ def items(count: int, store: str | None) -> dict[str, float]:
 
 def in_a_child(count: int, store: str | None) -> dict[str, float]:
     """Run `items` in a process of its own, so that its peak memory is its own."""
-    command = [sys.executable, __file__, "--child", str(count), *([store] if store else [])]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        command = [sys.executable, __file__, "--child", address, str(count), *([store] if store else [])]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found: dict[str, float] = json.loads(answer.splitlines()[-1])
     return found
 
@@ -109,7 +108,8 @@ def main() -> None:
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        print(json.dumps(items(int(arguments.child[0]), (arguments.child[1:] or [None])[0])))
+        address, count, *store = arguments.child
+        print(json.dumps(items(address, int(count), store[0] if store else None)))
         return
     folder = tempfile.mkdtemp()
     try:

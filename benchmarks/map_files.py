@@ -29,7 +29,7 @@ from typing import Any
 
 import pandas as pd
 import psutil
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, get_worker
 
 import helio_burst as hb
 from helio_burst import demo, readers, science, storage
@@ -46,17 +46,16 @@ def plain(url: str) -> float:
         return float(hdus[1].data.mean())
 
 
-_KEPT: list[Any] = []
-
-
 def keep(urls: list[str]) -> int:
     """Bring some files into this worker's memory."""
-    _KEPT[:] = [storage.read(url) for url in urls]
-    return len(_KEPT)
+    worker = get_worker()
+    worker.kept = [storage.read(url) for url in urls]
+    return len(worker.kept)
 
 
 def from_memory(count: int) -> float:
-    return sum(float(science.solar.mean_intensity(readers.fits(_KEPT[i % len(_KEPT)]))) for i in range(count))
+    kept = get_worker().kept
+    return sum(float(science.solar.mean_intensity(readers.fits(kept[i % len(kept)]))) for i in range(count))
 
 
 def seconds_of(action: Any) -> float:

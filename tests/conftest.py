@@ -38,14 +38,16 @@ def s3(s3_server: EmbeddedS3, monkeypatch: pytest.MonkeyPatch) -> EmbeddedS3:
 
 @pytest.fixture(scope="session")
 def client(s3_server: EmbeddedS3) -> Iterator[Client]:
-    """A Dask client on a local cluster of two single-thread worker processes that can reach `s3_server`."""
-    with (
-        LocalCluster(
-            n_workers=2,
-            threads_per_worker=1,
-            dashboard_address=":0",
-            env=dict(s3_server.environment),
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    """A Dask client on a local cluster of two single-thread worker processes that can reach `s3_server`.
+
+    It is nobody's default, so that tests of what a process finds by itself do not find it.
+    """
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        dashboard_address=":0",
+        env=dict(s3_server.environment),
+    ) as cluster:
+        client = Client(cluster, set_as_default=False)
         yield client
+        client.close()
