@@ -16,11 +16,15 @@ from helio_burst.errors import InputError
 from helio_burst.timespan import naive
 
 
-def assemble(results: Results, files: pa.Table, name: str | None, dim: str | None) -> xr.Dataset:
+def assemble(
+    results: Results, table: pl.DataFrame, files: pa.Table, name: str | None, dim: str | None
+) -> xr.Dataset:
     """Bring the results of the files that are done together.
 
     Parameters
     ----------
+    table : DataFrame
+        One row a file, as `Results.table` makes it.
     name : str, optional
         Name for the one variable that a function without names of its own returns.
     dim : str, optional
@@ -38,7 +42,6 @@ def assemble(results: Results, files: pa.Table, name: str | None, dim: str | Non
         There is no result, or the results differ in shape; the message shows which do.
     """
     dim = dim or ("time" if "start" in files.column_names else "file")
-    table = results.table(files)
     done = table.with_row_index("position").filter(pl.col("ok"))
     if done.is_empty():
         raise InputError(_nothing(table, results))

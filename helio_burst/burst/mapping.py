@@ -13,7 +13,7 @@ import xarray as xr
 from distributed import Client
 
 import helio_burst
-from helio_burst import readers, storage
+from helio_burst import readers
 from helio_burst.burst.combine import as_combine
 from helio_burst.burst.engine import Limits, load_job_from
 from helio_burst.burst.failures import DEFAULT_RETRIES
@@ -236,7 +236,7 @@ def attach(store: str, job: str | None = None, client: Client | None = None) -> 
     job : str, optional
         Key of the job, or its beginning; by default the job begun last.
     """
-    ledger = find(store, job, _options())
+    ledger = find(store, job, shippable_options())
     return run_of(ledger, client).start()
 
 
@@ -273,11 +273,7 @@ def _job(
 
 
 def _ledger(store: str | None, job: Job) -> Ledger | None:
-    return Ledger(str(store), job.key(), _options()) if store is not None else None
-
-
-def _options() -> storage.StorageOptions | None:
-    return shippable_options()
+    return Ledger(str(store), job.key(), shippable_options()) if store is not None else None
 
 
 def _seconds(value: float | str | None, name: str) -> float | None:

@@ -126,7 +126,7 @@ class Outcome:
         """
         if self.job.combine is not None:
             raise InputError("The results were merged on the workers (combine=...): see outcome.value.")
-        dataset = assemble(self._results, self._items, name, dim)
+        dataset = assemble(self._results, self._rows(), self._items, name, dim)
         failed = int(self._rows()["ok"].not_().sum() or 0)
         dataset.attrs |= {**self.provenance, "files": len(self._items), "files_failed": failed}
         return dataset

@@ -109,7 +109,7 @@ class Run:
     def partial(self, name: str | None = None, dim: str | None = None) -> xr.Dataset:
         """Return the results so far, as `Outcome.to_xarray` will return them all."""
         self._results.refresh()
-        return assemble(self._results, self._files, name, dim)
+        return assemble(self._results, self._results.table(self._files), self._files, name, dim)
 
     def result(self, timeout: float | None = None) -> Outcome:
         """Wait for the end and return the outcome.

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cloudpickle
@@ -62,12 +62,9 @@ class Report:
     number: int
     done: int
     failed: int
-    passing: int
     bytes: int
     seconds: float
-    worker: str
     shard: Shard | None = None
-    ok: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -100,10 +97,8 @@ def run_batch(blob: bytes, batch: Batch) -> Report:
         batch.number,
         done=len(table),
         failed=shard.failed,
-        passing=sum(bool(flag) for flag in shard.rows.column("passing").to_pylist()) if shard.failed else 0,
         bytes=sum(result.bytes for result in collected),
         seconds=0.0,
-        worker=worker_name(),
     )
     if batch.shard is None:
         report.shard = shard
