@@ -14,18 +14,17 @@ import pytest
 from distributed import KilledWorker, get_client
 
 import helio_burst
-from helio_burst.cluster import Cluster, check_read, list_clusters, open_cluster
+from helio_burst.cluster import Cluster, list_clusters, open_cluster
 from helio_burst.cluster.ending import open_clusters
 from helio_burst.cluster.handle import _close_within
-from helio_burst.demo.server import EmbeddedS3
-from helio_burst.errors import ClusterError, MissingObjectError
+from helio_burst.errors import ClusterError
 from tests.cluster.conftest import until
 
 ROOT = Path(helio_burst.__file__).resolve().parents[1]
 pytestmark = pytest.mark.xdist_group("local-cluster")
 
 
-def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3: EmbeddedS3) -> None:
+def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platformdirs.user_log_path", lambda name: tmp_path)
     cluster = open_cluster("local", workers=1, environment={"SIGN": 7})
     with pytest.raises(KilledWorker) as caught, cluster as client:  # noqa: PT012  # the whole life of it
@@ -33,11 +32,6 @@ def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3: Em
         assert client.submit(lambda: os.environ["SIGN"]).result() == "7"
         assert cluster.size().workers == 1
         assert list_clusters()["name"].tolist() == [cluster.name]
-
-        s3.create_bucket("preflight")
-        with pytest.raises(MissingObjectError, match="none") as missing:
-            check_read(client, "s3://preflight/none.fits")
-        assert "A worker said so" in missing.value.__notes__[0]
 
         # One death more than one is proof enough; the burst engine finds the file by itself.
         client.submit(lambda: os.kill(os.getpid(), signal.SIGKILL)).result()
