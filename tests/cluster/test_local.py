@@ -17,6 +17,7 @@ import helio_burst
 from helio_burst.cluster import Cluster, list_clusters, open_cluster
 from helio_burst.cluster.ending import open_clusters
 from helio_burst.cluster.handle import _close_within
+from helio_burst.cluster.local import GUARD
 from helio_burst.errors import ClusterError
 from tests.cluster.conftest import until
 
@@ -104,6 +105,24 @@ def test_nothing_outlives_its_process(tmp_path: Path) -> None:
         assert process.returncode == ways[way], errors
     assert len(workers) == 3
     until(lambda: not any(psutil.pid_exists(pid) for pid in workers), 20)
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
+    """Its worker processes run it anew, and would open clusters without end."""
+    file = tmp_path / "script.py"
+    file.write_text("from helio_burst.cluster import open_cluster\nopen_cluster('local', workers=1)\n")
+    done = subprocess.run(
+        [sys.executable, str(file)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    first, *_, last = done.stderr.strip().splitlines()
+    assert first == f"A worker process was about to open a cluster of its own. {GUARD}"
+    assert last.startswith("helio_burst.errors.ClusterError: No worker process starts on this machine: ")
+    assert last.endswith(GUARD)
 
 
 def test_the_representation() -> None:
