@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import socket
 from dataclasses import dataclass, field
-from typing import Any
 
 import dask
 from dask.system import CPU_COUNT
