@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,6 +19,7 @@ from helio_burst.cluster import Cluster, list_clusters, open_cluster
 from helio_burst.cluster.ending import open_clusters
 from helio_burst.cluster.handle import _close_within
 from helio_burst.cluster.local import GUARD
+from helio_burst.cluster.targets import Target
 from helio_burst.errors import ClusterError
 from tests.cluster.conftest import until
 
@@ -25,9 +27,13 @@ ROOT = Path(helio_burst.__file__).resolve().parents[1]
 pytestmark = pytest.mark.xdist_group("local-cluster")
 
 
-def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("platformdirs.user_log_path", lambda name: tmp_path)
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)  # as where a person sits at a prompt
     cluster = open_cluster("local", workers=1, environment={"SIGN": 7})
+    assert f"Cluster {cluster.name} (local, since it was asked for); dashboard: " in capsys.readouterr().err
     with pytest.raises(KilledWorker) as caught, cluster as client:  # noqa: PT012  # the whole life of it
         assert get_client() is client
         assert client.submit(lambda: os.environ["SIGN"]).result() == "7"
@@ -57,6 +63,20 @@ def test_a_close_that_hangs_or_fails_does_not_stop_the_rest(caplog: pytest.LogCa
         "Closing the thing failed: TimeoutError: no answer within 0.05 s",
         "Closing the other failed: ZeroDivisionError: division by zero",
     ]
+
+
+def test_a_client_that_cannot_be_closed_is_left_alone() -> None:
+    """Python would close it again, and wait for a minute, when it drops it."""
+
+    class Unreachable:
+        status = "running"
+
+        def close(self, timeout: float) -> None:
+            raise OSError("the scheduler is gone")
+
+    client: Any = Unreachable()
+    Cluster(client=client, target=Target("running")).close()
+    assert client.status == "closed"
 
 
 SCRIPT = """
