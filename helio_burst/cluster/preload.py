@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # The path of the marker among the scheduler's metadata; what it holds is for people to read.
 DETACHED = ("helio-burst", "detached")
+SLEPT_SECONDS = 60.0  # checks are never so far apart on a machine that is awake
 FIRE_AND_FORGET = "fire-and-forget"  # Dask's stand-in for the client of tasks that nobody waits for
 
 logger = logging.getLogger("distributed.scheduler.helio_burst")
@@ -68,9 +69,10 @@ class Watch:
     no_client: float = 600.0
     detached: bool = False
     _client_seen: float = 0.0
+    _checked: float = 0.0
 
     def __post_init__(self) -> None:
-        self._client_seen = time()
+        self._client_seen = self._checked = time()
         period = min(max(min(self.idle, self.no_client) / 8, 0.2), 15.0)
         self._callback = PeriodicCallback(self.check, 1000 * period)
 
@@ -84,7 +86,13 @@ class Watch:
 
     async def check(self) -> None:
         """End the cluster if one of the rules says so."""
-        reason = self.reason(time())
+        now = time()
+        if now - self._checked > SLEPT_SECONDS:
+            self._client_seen = (
+                now  # a laptop that wakes up: its client slept, too, and is heard of in a moment
+            )
+        self._checked = now
+        reason = self.reason(now)
         if reason is not None:
             self.stop()
             logger.warning("helio_burst ends this cluster: %s", reason)

@@ -71,6 +71,26 @@ def test_a_cluster_without_client_ends_unless_a_detached_job_runs(cluster: Local
     assert reason(whole, 1000) is None
 
 
+def test_a_laptop_that_wakes_up_keeps_its_cluster(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client slept as long as its scheduler did."""
+    ended: list[str] = []
+
+    async def end(scheduler: Scheduler, reason: str) -> None:
+        ended.append(reason)
+
+    clock = [time()]
+    monkeypatch.setattr("helio_burst.cluster.preload.end", end)
+    monkeypatch.setattr("helio_burst.cluster.preload.time", lambda: clock[0])
+    watch = Watch(cluster.scheduler, idle=1e9, no_client=100)
+    for seconds in (8 * 3600, 50, 45, 10):
+        assert not ended
+        clock[0] += seconds
+        asyncio.run(watch.check())
+    assert ended == ["no client for 105 s"]
+
+
 def test_workers_that_do_not_come(cluster: LocalCluster) -> None:
     """As with no room, or an image that cannot be pulled."""
     waiting = Cluster(client=Client(cluster), target=Target("gateway"), dask_cluster=cluster, bounds=(1, 1))
