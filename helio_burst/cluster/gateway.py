@@ -12,29 +12,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from helio_burst.cluster import preflight
 from helio_burst.cluster.deadline import within
+from helio_burst.cluster.gateway_options import choose
 from helio_burst.cluster.handle import Cluster
 from helio_burst.cluster.request import Request
 from helio_burst.cluster.targets import Target
-from helio_burst.errors import ClusterError, InputError, nearest
+from helio_burst.errors import ClusterError
 
 if TYPE_CHECKING:
     from dask_gateway import Gateway, GatewayCluster
     from dask_gateway.auth import GatewayAuth
     from dask_gateway.client import ClusterReport
-    from dask_gateway.options import Options
 
 logger = logging.getLogger("helio_burst.cluster")
 
 CALL_SECONDS = 30.0
-# What the arguments of `open_cluster` are called by gateways; the first that is offered is taken.
-OPTION_NAMES = {
-    "cores": ("worker_cores", "cores", "worker_cpu"),
-    "memory": ("worker_memory", "memory"),
-    "environment": ("environment",),
-    "image": ("image",),
-    "idle": ("idle_minutes",),
-    "detached": ("detached",),
-}
 T = TypeVar("T")
 
 
@@ -60,7 +51,8 @@ def start_gateway(
             preflight.check_proxy_port(gateway.proxy_address)
             report = ask(gateway, f"show cluster {name}", lambda: gateway.get_cluster(name))
             return _connect(gateway, report, request, target, ours=False)
-        options = cluster_options(gateway, request)
+        offered = ask(gateway, "tell its options", gateway.cluster_options)
+        options = choose(offered, request, gateway.address)
         preflight.check_proxy_port(gateway.proxy_address)
         name = ask(gateway, "start a cluster", lambda: gateway.submit(**options))
         try:
@@ -102,7 +94,8 @@ def connect_gateway(
     except ImportError as error:
         raise ClusterError("dask-gateway is not installed: pip install 'helio-burst[gateway]'") from error
     assert target.address is not None
-    preflight.check_gateway_address(target.address)
+    version = preflight.check_gateway_address(target.address)
+    logger.info("The gateway at %s has version %s", target.address, version)
     with _only_if_configured(target.address):
         return Gateway(
             target.address, proxy_address=proxy_address, auth=auth or _authentication(target.address, token)
@@ -139,77 +132,6 @@ def _only_if_configured(address: str) -> Any:
     else:
         with dask.config.set({"gateway.proxy-address": None, "gateway.public-address": None}):
             yield
-
-
-def cluster_options(gateway: Gateway, request: Request) -> dict[str, Any]:
-    """Return the gateway's options for a request.
-
-    Raises
-    ------
-    InputError
-        If the gateway does not offer what is asked for; the message lists what it does.
-    """
-    offered = ask(gateway, "tell its options", gateway.cluster_options)
-    wanted: dict[str, Any] = {}
-    for argument, value in _asked_for(request).items():
-        names = [name for name in OPTION_NAMES[argument] if name in offered]
-        if not names and argument == "detached":  # other gateways know no difference
-            continue
-        if not names:
-            raise InputError(
-                f"The gateway at {gateway.address} lets nobody choose {argument}={value!r}. "
-                f"It offers: {describe(offered)}."
-            )
-        wanted[names[0]] = value
-    for name, value in request.options.items():
-        if name not in offered:
-            raise InputError(
-                f"The gateway at {gateway.address} has no option {name!r}. {nearest(name, offered)} "
-                f"It offers: {describe(offered)}."
-            )
-        wanted[name] = value
-    for name, value in wanted.items():
-        try:
-            offered[name] = value
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f"The gateway at {gateway.address} refuses {name}={value!r}: {error}. "
-                f"It offers: {describe(offered)}."
-            ) from error
-    return dict(offered)
-
-
-def _asked_for(request: Request) -> dict[str, Any]:
-    """Return what a request sets, in the units that gateways use: GiB and minutes."""
-    asked: dict[str, Any] = {}
-    if request.cores is not None:
-        asked["cores"] = request.cores
-    if request.memory is not None:
-        asked["memory"] = request.memory / 2**30
-    if request.environment:
-        asked["environment"] = dict(request.environment)
-    if request.image is not None:
-        asked["image"] = request.image
-    if request.idle is not None:
-        asked["idle"] = request.idle / 60
-    if request.detached:
-        asked["detached"] = True
-    return asked
-
-
-def describe(offered: Options) -> str:
-    """List a gateway's options with their bounds, for an error message."""
-    words = []
-    for name, field in offered._fields.items():
-        low, high = getattr(field, "min", None), getattr(field, "max", None)
-        choices = getattr(field, "options", None)
-        if low is not None or high is not None:
-            words.append(f"{name} ({'' if low is None else low} to {'' if high is None else high})")
-        elif choices:
-            words.append(f"{name} (one of {', '.join(choices)})")
-        else:
-            words.append(name)
-    return ", ".join(words) or "no options at all"
 
 
 def ask(gateway: Gateway, what: str, action: Callable[[], T]) -> T:
