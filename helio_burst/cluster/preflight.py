@@ -47,6 +47,11 @@ def check_gateway_address(address: str) -> str:
     try:
         answer = within(seconds, lambda: _json_answer(f"{address}/api/version", seconds))
     except urllib.error.HTTPError as error:
+        if error.code in (502, 503, 504):  # said by the proxy before it; a hub starts it again
+            raise ClusterError(
+                f"The gateway at {address} is down or just starting (HTTP {error.code}). Try again in a "
+                "minute; if that does not help, tell who runs it."
+            ) from error
         raise _not_a_gateway(address, f"it answers HTTP {error.code}", seconds) from error
     except (TimeoutError, OSError) as error:
         raise ClusterError(f"No gateway at {address}: {_network_reason(address, error, seconds)}") from error

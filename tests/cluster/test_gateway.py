@@ -101,11 +101,11 @@ def test_a_proxy_address_of_another_server(
 class _web_server:  # noqa: N801  # reads as a function where it is used
     """A server that is no gateway; with a version at /hub/api it passes for a JupyterHub."""
 
-    def __init__(self, page: str, hub: bool = False) -> None:
+    def __init__(self, page: str, hub: bool = False, status: int = 200) -> None:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 body = b'{"version": "6"}' if hub and self.path == "/hub/api" else page.encode()
-                self.send_response(200)
+                self.send_response(status)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -128,6 +128,9 @@ class _web_server:  # noqa: N801  # reads as a function where it is used
 def test_an_address_that_answers_something_else() -> None:
     no_gateway = r"no Dask gateway at .*ends with /services/dask-gateway"
     with _web_server("<html>Welcome</html>") as address, pytest.raises(ClusterError, match=no_gateway):
+        open_cluster(address)
+    down = r"is down or just starting \(HTTP 503\). Try again"
+    with _web_server("", status=503) as address, pytest.raises(ClusterError, match=down):
         open_cluster(address)
     a_hub = "A JupyterHub is there; its gateway is http.*/services/dask-gateway"
     with _web_server("<html></html>", hub=True) as address, pytest.raises(ClusterError, match=a_hub):
