@@ -123,6 +123,8 @@ def map_files(
     ------
     InputError
         An argument is wrong; nothing was started.
+    StorageError
+        A worker may not read the files; nothing was done.
     RunStopped
         A limit was reached; its ``outcome`` has what was done.
     BurstError

@@ -32,7 +32,7 @@ from helio_burst.burst.outcome import Outcome
 from helio_burst.burst.progress import Progress, open_display
 from helio_burst.burst.record import CancelWish, Repeated, describe_cluster, new_run_id, who
 from helio_burst.burst.results import Results
-from helio_burst.cluster import open_cluster
+from helio_burst.cluster import check_access, open_cluster
 from helio_burst.errors import BurstError, StorageError
 
 _FOLLOW_SECONDS = 1.0
@@ -234,6 +234,7 @@ class Run:
                 stack.enter_context(Repeated(partial(self._keep_record, wish)))
                 if len(todo) or (self.job.combine is not None and self.ledger is not None):
                     client = stack.enter_context(use_client(self._client))
+                    self._check_access(client, todo)
                     state = self._run_engine(client, blob, todo, taken_over)
             stopped = self._engine.stopped if self._engine is not None else None
             if self.ledger is not None and state is not None:
@@ -245,6 +246,19 @@ class Run:
             raise
         self._note(stopped or "finished")
         return outcome
+
+    def _check_access(self, client: Client, todo: pa.Table) -> None:
+        """Learn from a worker whether it can read, before thousands of files fail for the same reason.
+
+        One file alone, this machine's disks and the remainder of an earlier run say it by themselves.
+        """
+        if not self.job.fetches or not 1 < len(todo) == len(self._files):
+            return
+        urls = [todo["datakey"][at].as_py() for at in (0, len(todo) // 2, len(todo) - 1)]
+        remote = [url for url in urls if url.startswith(("s3:", "http"))]
+        if remote:
+            self._progress = replace(self._progress, note="a worker asks for a file")
+            check_access(client, remote, self.job.storage, self._cancelled.is_set)
 
     def _run_engine(self, client: Client, blob: bytes, todo: pa.Table, taken_over: threading.Event) -> Any:
         self._engine = Engine(

@@ -80,7 +80,7 @@ class Server:
         try:
             self._wait(time.monotonic() + seconds)
         except BaseException:
-            self.stop()
+            self._end()
             raise
 
     def _wait(self, deadline: float) -> None:
@@ -105,6 +105,9 @@ class Server:
 
     def stop(self) -> None:
         """End the server and what it has started; the log goes with it."""
+        self._end()
+
+    def _end(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
@@ -151,9 +154,16 @@ class LocalGateway(Server):
                 "HELIO_BURST_GATEWAY_API_ADDRESS": f"127.0.0.1:{free_port()}",
                 "HELIO_BURST_GATEWAY_ADDRESS": public,
                 "HELIO_BURST_GATEWAY_PASSWORD": self.password,
+                "DASK_GATEWAY_ENCRYPT_KEYS": secrets.token_hex(16),  # 32 characters
                 **(environment or {}),
             },
             f"{self.address}/api/health",
         )
         # A hub's token in the environment of a user's server is not for this gateway.
         self._environment.pop("JUPYTERHUB_API_TOKEN", None)
+
+    def stop(self) -> None:
+        """End the gateway and its clusters; also if it has died, since then only its successor knows them."""
+        if self._process is not None and self._process.poll() is not None:
+            self.start()
+        super().stop()

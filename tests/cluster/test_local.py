@@ -11,21 +11,20 @@ from pathlib import Path
 
 import psutil
 import pytest
-from distributed import KilledWorker, LocalCluster, get_client
+from distributed import KilledWorker, get_client
 
 import helio_burst
-from helio_burst.cluster import Cluster, check_read, list_clusters, open_cluster, stop_all
+from helio_burst.cluster import Cluster, list_clusters, open_cluster
 from helio_burst.cluster.ending import open_clusters
 from helio_burst.cluster.handle import _close_within
-from helio_burst.demo.server import EmbeddedS3
-from helio_burst.errors import ClusterError, InputError, MissingObjectError
+from helio_burst.errors import ClusterError
 from tests.cluster.conftest import until
 
 ROOT = Path(helio_burst.__file__).resolve().parents[1]
 pytestmark = pytest.mark.xdist_group("local-cluster")
 
 
-def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3: EmbeddedS3) -> None:
+def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platformdirs.user_log_path", lambda name: tmp_path)
     cluster = open_cluster("local", workers=1, environment={"SIGN": 7})
     with pytest.raises(KilledWorker) as caught, cluster as client:  # noqa: PT012  # the whole life of it
@@ -33,11 +32,6 @@ def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3: Em
         assert client.submit(lambda: os.environ["SIGN"]).result() == "7"
         assert cluster.size().workers == 1
         assert list_clusters()["name"].tolist() == [cluster.name]
-
-        s3.create_bucket("preflight")
-        with pytest.raises(MissingObjectError, match="none") as missing:
-            check_read(client, "s3://preflight/none.fits")
-        assert "A worker said so" in missing.value.__notes__[0]
 
         # One death more than one is proof enough; the burst engine finds the file by itself.
         client.submit(lambda: os.kill(os.getpid(), signal.SIGKILL)).result()
@@ -50,30 +44,6 @@ def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3: Em
         cluster.__enter__()
     assert "closed" in cluster._repr_mimebundle_()["text/html"]
     cluster.close()  # again is no error
-
-
-def test_a_running_scheduler_is_left_alive(tmp_path: Path, no_other_clusters: None) -> None:
-    with LocalCluster(
-        n_workers=1, processes=False, dashboard_address="127.0.0.1:0", protocol="tcp://"
-    ) as running:
-        with open_cluster(running.scheduler_address) as client:
-            assert client.submit(sum, [1, 2]).result() == 3
-        file = tmp_path / "scheduler.json"
-        running.scheduler.scheduler_file = str(file)
-        file.write_text(f'{{"address": "{running.scheduler_address}"}}')
-        cluster = open_cluster(file)
-        assert stop_all() == [cluster.name]
-        assert cluster.closed
-        assert running.scheduler.status.name == "running"
-        with pytest.raises(InputError, match=r"runs already; workers cannot be chosen"):
-            open_cluster(running.scheduler_address, workers=3)
-
-
-def test_nothing_at_the_address() -> None:
-    from helio_burst.cluster.one_machine import free_port
-
-    with pytest.raises(ClusterError, match=r"No Dask scheduler at tcp://.*nothing listens.*server up"):
-        open_cluster(f"tcp://127.0.0.1:{free_port()}")
 
 
 def test_a_close_that_hangs_or_fails_does_not_stop_the_rest(caplog: pytest.LogCaptureFixture) -> None:
