@@ -155,6 +155,8 @@ class Cluster:
                 stack.callback(
                     _close_within, CLOSE_CLUSTER_SECONDS, self._close_cluster, f"cluster {self.name}"
                 )
+            # A client that could not be closed would be so once more, for a minute, when Python drops it.
+            stack.callback(setattr, self.client, "status", "closed")
             stack.callback(
                 _close_within, CLOSE_CLIENT_SECONDS, self._close_client, f"the client of {self.name}"
             )

@@ -58,8 +58,10 @@ class Server:
         self.name = name
         self._health = health
         self._command = [sys.executable, "-m", "helio_burst.cluster.child", module, *arguments]
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-        self._environment = {**os.environ, "PATH": path, **environment}
+        self._environment = {**os.environ, **environment}
+        # Servers start others by name (dask, configurable-http-proxy); those of this Python are meant.
+        path = self._environment.get("PATH", os.defpath)
+        self._environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
         self._folder = tempfile.TemporaryDirectory(prefix="helio-burst-")
         self.folder = Path(self._folder.name)
         self.log = self.folder / "log.txt"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,6 +18,8 @@ import helio_burst
 from helio_burst.cluster import Cluster, list_clusters, open_cluster
 from helio_burst.cluster.ending import open_clusters
 from helio_burst.cluster.handle import _close_within
+from helio_burst.cluster.local import GUARD
+from helio_burst.cluster.targets import Target
 from helio_burst.errors import ClusterError
 from tests.cluster.conftest import until
 
@@ -24,9 +27,13 @@ ROOT = Path(helio_burst.__file__).resolve().parents[1]
 pytestmark = pytest.mark.xdist_group("local-cluster")
 
 
-def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("platformdirs.user_log_path", lambda name: tmp_path)
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)  # as where a person sits at a prompt
     cluster = open_cluster("local", workers=1, environment={"SIGN": 7})
+    assert f"Cluster {cluster.name} (local, since it was asked for); dashboard: " in capsys.readouterr().err
     with pytest.raises(KilledWorker) as caught, cluster as client:  # noqa: PT012  # the whole life of it
         assert get_client() is client
         assert client.submit(lambda: os.environ["SIGN"]).result() == "7"
@@ -56,6 +63,20 @@ def test_a_close_that_hangs_or_fails_does_not_stop_the_rest(caplog: pytest.LogCa
         "Closing the thing failed: TimeoutError: no answer within 0.05 s",
         "Closing the other failed: ZeroDivisionError: division by zero",
     ]
+
+
+def test_a_client_that_cannot_be_closed_is_left_alone() -> None:
+    """Python would close it again, and wait for a minute, when it drops it."""
+
+    class Unreachable:
+        status = "running"
+
+        def close(self, timeout: float) -> None:
+            raise OSError("the scheduler is gone")
+
+    client: Any = Unreachable()
+    Cluster(client=client, target=Target("running")).close()
+    assert client.status == "closed"
 
 
 SCRIPT = """
@@ -104,6 +125,24 @@ def test_nothing_outlives_its_process(tmp_path: Path) -> None:
         assert process.returncode == ways[way], errors
     assert len(workers) == 3
     until(lambda: not any(psutil.pid_exists(pid) for pid in workers), 20)
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
+    """Its worker processes run it anew, and would open clusters without end."""
+    file = tmp_path / "script.py"
+    file.write_text("from helio_burst.cluster import open_cluster\nopen_cluster('local', workers=1)\n")
+    done = subprocess.run(
+        [sys.executable, str(file)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    first, *_, last = done.stderr.strip().splitlines()
+    assert first == f"A worker process was about to open a cluster of its own. {GUARD}"
+    assert last.startswith("helio_burst.errors.ClusterError: No worker process starts on this machine: ")
+    assert last.endswith(GUARD)
 
 
 def test_the_representation() -> None:
