@@ -14,6 +14,7 @@ from distributed import Client
 
 import helio_burst
 from helio_burst import readers
+from helio_burst.burst.clients import shippable_options
 from helio_burst.burst.combine import as_combine
 from helio_burst.burst.engine import Limits, load_job_from
 from helio_burst.burst.failures import DEFAULT_RETRIES
@@ -22,7 +23,7 @@ from helio_burst.burst.items import as_table
 from helio_burst.burst.job import Job, Reader
 from helio_burst.burst.ledger import Ledger, find
 from helio_burst.burst.outcome import Outcome
-from helio_burst.burst.run import Run, shippable_options
+from helio_burst.burst.run import Run
 from helio_burst.errors import InputError
 
 
