@@ -109,7 +109,7 @@ def check_proxy_route(proxy: str, name: str, context: ssl.SSLContext) -> None:
                     f"The gateway started cluster {name}, but {parts.netloc} does not lead to its scheduler "
                     f"({error}). That is the address of some other server. {PROXY_HINT}"
                 ) from error
-            time.sleep(0.2)
+            time.sleep(0.05)
 
 
 def check_access(
