@@ -61,7 +61,9 @@ def _start_workers(request: Request, fitted: Fitted) -> LocalCluster:
         )
     except RuntimeError as error:
         cause = root_cause(error)
-        raise ClusterError(f"No worker process starts on this machine: {cause}. {GUARD}") from cause
+        wrong_option = request.options and isinstance(cause, TypeError)
+        advice = f"Correct options={request.options}." if wrong_option else GUARD
+        raise ClusterError(f"No worker process starts on this machine: {cause}. {advice}") from cause
 
 
 def _refuse_in_worker() -> None:
