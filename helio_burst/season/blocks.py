@@ -91,6 +91,13 @@ class HeldDays:
             self._held[day] = rows if rows is not None and len(rows.time) else None
         return self._held[day]
 
+    def rows_of(self, piece: Piece) -> Rows:
+        """Return the rows of a piece of an orbit, not copied."""
+        rows = self(piece.day)
+        assert rows is not None
+        part = slice(piece.start, piece.stop)
+        return Rows(rows.time[part], {name: values[part] for name, values in rows.values.items()})
+
     def forget_before(self, day: int) -> None:
         """Let go of earlier days."""
         for held in [held for held in self._held if held < day]:
