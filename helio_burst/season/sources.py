@@ -14,15 +14,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from helio_burst import readers, storage
-from helio_burst.errors import HelioBurstError, InputError, MissingObjectError, ReadError, nearest
+from helio_burst import readers
+from helio_burst.errors import HelioBurstError, InputError, ReadError, nearest
 from helio_burst.season.certificate import SeasonWarning
+from helio_burst.season.fetching import Fetcher, file_name
 from helio_burst.season.orbits import DAY
 from helio_burst.season.walk import Rows
 from helio_burst.timespan import parse_time
 
 Custom = Callable[[xr.Dataset], xr.Dataset]
 Read = Callable[..., Any]
+
+# The last two: a file of several days is read once, and so are the days on which two blocks overlap.
+_KEPT_FILES = 2
 
 _VERSION = re.compile(r"^(?P<stem>.*?)[._-]v(?P<version>\d+(?:[._]\d+)*)(?P<rest>\.[^/]*)?$", re.IGNORECASE)
 
@@ -71,11 +75,9 @@ class FileDays:
         self.custom = tuple(custom)
         self.read = read
         files = newest(files)
-        self.cache = None if cache is None else _cache(files, cache)
         self.days = _by_day(files)
-        # Options that were set in this process hold on the workers, too; else their own do.
-        options = storage.default_options()
-        self._options = options if options.model_fields_set else None
+        self._fetch = Fetcher(files["datakey"].astype(str).tolist(), cache)
+        self._recent: dict[str, Rows] = {}
 
     def __call__(self, day: int) -> Rows | None:
         """Return the rows of a day (days since 1970-01-01), None where there are none.
@@ -98,6 +100,15 @@ class FileDays:
         _check_times(rows.time, self.days[day])
         return rows
 
+    def fetch_ahead(self, days: Iterable[int]) -> None:
+        """Begin to fetch the files of days that are about to be read."""
+        keys = [file.datakey for day in days for file in self.days.get(day, ())]
+        self._fetch.ahead(key for key in keys if key not in self._recent)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what was read in this process."""
+        return {**self.__dict__, "_recent": {}}
+
     def check(self, day: int) -> None:
         """Read a day's first file in full, to refuse variables that are not in it before the work begins.
 
@@ -116,7 +127,10 @@ class FileDays:
                 raise InputError(_no_variable(dataset, name, file))
 
     def _rows(self, file: File, day: int) -> Rows:
-        rows = _as_rows(self._read(file), self.variables, file)
+        rows = self._recent.get(file.datakey)
+        if rows is None:
+            rows = _as_rows(self._read(file), self.variables, file)
+            self._recent = dict([*self._recent.items(), (file.datakey, rows)][-_KEPT_FILES:])
         if file.first_day == file.last_day:
             return rows
         of_day = slice(*np.searchsorted(rows.time, [day * DAY, (day + 1) * DAY]))
@@ -137,18 +151,6 @@ class FileDays:
             dataset = function(dataset)
         return cast(xr.Dataset, dataset)
 
-    def _fetch(self, datakey: str) -> memoryview:
-        """Fetch a file's bytes; with a cache from there, where they are put on the first time."""
-        if self.cache is None:
-            return storage.read_buffer(datakey, self._options)
-        kept = storage.join(self.cache, _file_name(datakey))
-        try:
-            return storage.read_buffer(kept, self._options)
-        except MissingObjectError:
-            data = storage.read(datakey, self._options)
-            storage.write(kept, data, self._options)
-            return memoryview(data)
-
 
 def newest(files: pd.DataFrame) -> pd.DataFrame:
     """Leave out files of which the list holds a newer version.
@@ -161,7 +163,7 @@ def newest(files: pd.DataFrame) -> pd.DataFrame:
     SeasonWarning
         Says how many files are left out, and the first.
     """
-    names = files["datakey"].astype(str).map(_file_name)
+    names = files["datakey"].astype(str).map(file_name)
     found = names.str.extract(_VERSION.pattern, flags=re.IGNORECASE)
     stem = found["stem"].fillna(names) + found["rest"].fillna("")
     version = [
@@ -181,21 +183,6 @@ def newest(files: pd.DataFrame) -> pd.DataFrame:
             stacklevel=3,
         )
     return files.iloc[kept]
-
-
-def _file_name(datakey: str) -> str:
-    return datakey.partition("?")[0].rstrip("/").rsplit("/", 1)[-1]
-
-
-def _cache(files: pd.DataFrame, cache: str | Path) -> str:
-    """Say where the cache is, as workers elsewhere would; refuse it where it could not tell files apart."""
-    names = files["datakey"].astype(str).map(_file_name)
-    if (twice := names.duplicated()).any():
-        raise InputError(
-            f"A cache keeps files by their names, and {twice.sum()} names of the list are there twice, such "
-            f"as {names[twice].iloc[0]!r}. Leave cache= out, or give parts of the list a cache of their own."
-        )
-    return str(cache) if "://" in str(cache) else str(Path(cache).expanduser().absolute())
 
 
 def _by_day(files: pd.DataFrame) -> Mapping[int, tuple[File, ...]]:
