@@ -191,7 +191,7 @@ def year(folder: str, days: int, rounds: int = 3) -> dict[str, Any]:
         "reading_seconds": read_seconds,
         "occurrence_seconds": count_seconds,
         "occurrence_over_reading": statistics.median(ratios),
-        "occurrence_over_reading_each_round": ratios,
+        "occurrence_over_reading_each_round": ", ".join(f"{ratio:.2f}" for ratio in ratios),
         "reading_cpu_seconds": read_cpu,
         "occurrence_cpu_seconds": count_cpu,
         "occurrence_over_reading_cpu": count_cpu / read_cpu,
