@@ -334,6 +334,13 @@ def test_what_is_refused_is_not_repeated(base: str, server: _Server, key: str, k
     assert server.counts[key] == 1
 
 
+def test_asking_takes_nothing(base: str, server: _Server) -> None:
+    storage.request(f"{base}/key", QUICK)
+    with pytest.raises(MissingObjectError, match=f"Could not read {base}/404-99"):
+        storage.request(f"{base}/404-99", QUICK)
+    assert [command for command, _, _ in server.seen] == ["GET", "GET"]
+
+
 def test_numbers_in_a_name_are_no_status(base: str) -> None:
     with pytest.raises(StorageError) as caught:
         storage.read(f"{base}/500/timeout/connection/400-99", QUICK)
