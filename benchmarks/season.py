@@ -106,7 +106,9 @@ def against_pysat(folder: str, days: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as home:
         out = os.path.join(home, "stock.npz")
         command = [sys.executable, "-W", "ignore", __file__, "--stock", folder, out, "--days", str(days)]
-        subprocess.run(command, check=True, env={**os.environ, "HOME": home}, stderr=subprocess.DEVNULL)
+        done = subprocess.run(command, env={**os.environ, "HOME": home}, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"pysatSeasons could not count the season:\n{done.stderr}")
         theirs = np.load(out)
     ours_prob = season.probability(ours)["prob"].to_numpy()
     return {
