@@ -1,10 +1,19 @@
 """Seasonal occurrence against pysatSeasons, and a year on two workers against reading its files.
 
-    python benchmarks/season.py [--days 31] [--year 365] [--out benchmarks/results/season.json]
+    python benchmarks/season.py [--days 31] [--year 365] [--data DIR] [--out benchmarks/results/season.json]
 
-Compared are CPU seconds of one process on the same files in the same run; that both give the same bits is
-checked. pysatSeasons needs the extra season-pysat, and minutes. The files are made up (season.make_vefi):
-1 Hz, compressed, as large as the true ones.
+against pysatSeasons
+    CPU seconds of one process on the same files in the same run; that both give the same bits is checked.
+    It needs the extra season-pysat, and minutes.
+two workers
+    Two worker processes of one thread each read the files, and count the season, in turns. Reading is the
+    least that can be done: each worker has half of the days as one task, and for each day fetches the file,
+    decodes what the season needs by the same reader into arrays, and drops them. Counting is the whole call
+    of season.occurrence: blocks, padding, orbits, bins, merges, certificate and Dataset.
+memory
+    The most that a worker held at a time in counting two blocks, above what it holds when idle.
+
+The files are made up (season.make_vefi): 1 Hz, compressed, as large as the true ones.
 """
 
 from __future__ import annotations
@@ -12,22 +21,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from functools import partial
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from distributed import Client, LocalCluster
+import xarray as xr
+from distributed import Client
 
-from helio_burst import season
+from helio_burst import open_cluster, season
 
 START = pd.Timestamp("2010-01-01", tz="UTC")
 QUESTION: dict[str, Any] = {
@@ -95,7 +106,9 @@ def against_pysat(folder: str, days: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as home:
         out = os.path.join(home, "stock.npz")
         command = [sys.executable, "-W", "ignore", __file__, "--stock", folder, out, "--days", str(days)]
-        subprocess.run(command, check=True, env={**os.environ, "HOME": home}, stderr=subprocess.DEVNULL)
+        done = subprocess.run(command, env={**os.environ, "HOME": home}, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"pysatSeasons could not count the season:\n{done.stderr}")
         theirs = np.load(out)
     ours_prob = season.probability(ours)["prob"].to_numpy()
     return {
@@ -112,96 +125,134 @@ def against_pysat(folder: str, days: int) -> dict[str, Any]:
     }
 
 
-def _read_one(partition: Any, days: season.FileDays) -> int:
-    count = 0
-    for day in range(partition.start.value // season.orbits.DAY, partition.stop.value // season.orbits.DAY):
-        rows = days(day)
-        count += 0 if rows is None else len(rows.time)
-    return count
+def read_days(days: season.FileDays, first: int, stop: int) -> int:
+    """Fetch and decode the files of the days [first, stop), and do nothing with them; return the rows."""
+    return sum(len(rows.time) for rows in map(days, range(first, stop)) if rows is not None)
+
+
+def reading(client: Client, days: season.FileDays, first: int, stop: int) -> int:
+    """Read each file once: every worker has an equal share of the days, as one task."""
+    workers = list(client.nthreads())
+    edges = np.linspace(first, stop, len(workers) + 1).astype(int).tolist()
+    shares = zip(workers, edges[:-1], edges[1:], strict=True)
+    tasks = [
+        client.submit(read_days, days, *share, workers=[worker], pure=False) for worker, *share in shares
+    ]
+    return sum(client.gather(tasks))
+
+
+def counting(client: Client, files: pd.DataFrame, days: int, freq: str | None = None) -> xr.Dataset:
+    stop = START + pd.Timedelta(days=days)
+    blocks = {"freq": freq} if freq is not None else {}
+    return season.occurrence(
+        files, START, stop, read=season.read_vefi, client=client, progress=False, **blocks, **QUESTION
+    )
+
+
+def timed(client: Client, work: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Return wall seconds, CPU seconds of the workers, and what the work returns."""
+    began, cpu = time.perf_counter(), _cpu(client)
+    found = work()
+    return time.perf_counter() - began, _cpu(client) - cpu, found
 
 
 def _cpu(client: Client) -> float:
-    """CPU seconds of all workers so far."""
     return sum(client.run(time.process_time).values())
 
 
-def _peak_memory() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-
-
-def year(folder: str, days: int) -> dict[str, Any]:
-    from helio_burst.burst import map_partitions
-
-    stop = START + pd.Timedelta(days=days)
+def year(folder: str, days: int, rounds: int = 3) -> dict[str, Any]:
+    """Read the files, and count the season, in turns on the same workers; medians are taken."""
     files = season.pysat_files(folder)
-    table = season.blocks_of(season.seasons(START, stop), "14D")
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
-        Client(cluster) as client,
-    ):
-        season.occurrence(
-            files,
-            START,
-            START + pd.Timedelta(days=4),
-            read=season.read_vefi,
-            freq="1D",
-            client=client,
-            progress=False,
-            **QUESTION,
-        )  # imports on the workers
-        idle = max(client.run(_peak_memory).values())
-        began, cpu = time.perf_counter(), _cpu(client)
-        read = partial(_read_one, days=season.FileDays(files, NAMES, read=season.read_vefi))
-        map_partitions(read, table, client=client, combine=sum_of, progress=False)
-        reading, reading_cpu = time.perf_counter() - began, _cpu(client) - cpu
-        began, cpu = time.perf_counter(), _cpu(client)
-        result = season.occurrence(
-            files, START, stop, read=season.read_vefi, client=client, progress=False, **QUESTION
-        )
-        counting, counting_cpu = time.perf_counter() - began, _cpu(client) - cpu
-        peak = max(client.run(_peak_memory).values())
+    reader = season.FileDays(files, NAMES, read=season.read_vefi)
+    first = START.value // season.orbits.DAY
+    read_days(reader, first, first + 4)
+    began = time.perf_counter()
+    rows = read_days(reader, first, first + days)
+    alone = time.perf_counter() - began
+    reads, counts = [], []
+    with open_cluster("local", workers=2, cores=1) as client:
+        counting(client, files, 4, "1D")  # what a process does once
+        for _ in range(rounds):
+            reads.append(timed(client, lambda: reading(client, reader, first, first + days)))
+            counts.append(timed(client, lambda: counting(client, files, days)))
+    assert {found for _, _, found in reads} == {rows}
+    result = counts[0][2]
+    ratios = [count[0] / read[0] for read, count in zip(reads, counts, strict=True)]
+    read_seconds, read_cpu, count_seconds, count_cpu = (
+        statistics.median(run[field] for run in runs) for runs in (reads, counts) for field in (0, 1)
+    )
     return {
         "days": days,
+        "files": len(files),
+        "gigabytes": int(files["filesize"].sum()) / 1e9,
+        "rows": rows,
         "orbits": int(result.attrs["number_of_orbits"]),
         "certificate": result.attrs["certificate"],
-        "reading_seconds": reading,
-        "occurrence_seconds": counting,
-        "occurrence_over_reading": counting / reading,
-        "reading_cpu_seconds": reading_cpu,
-        "occurrence_cpu_seconds": counting_cpu,
-        "occurrence_over_reading_cpu": counting_cpu / reading_cpu,
-        "worker_memory_before_MiB": idle,
-        "worker_memory_peak_MiB": peak,
+        "rounds": rounds,
+        "reading_in_one_process_seconds": alone,
+        "reading_seconds": read_seconds,
+        "occurrence_seconds": count_seconds,
+        "occurrence_over_reading": statistics.median(ratios),
+        "occurrence_over_reading_each_round": ", ".join(f"{ratio:.2f}" for ratio in ratios),
+        "reading_cpu_seconds": read_cpu,
+        "occurrence_cpu_seconds": count_cpu,
+        "occurrence_over_reading_cpu": count_cpu / read_cpu,
     }
 
 
-def sum_of(one: int, other: int) -> int:
-    return one + other
+def memory(folder: str, most: int) -> dict[str, float]:
+    """Return the peak memory of a worker (MiB above that of an idle one), by the length of the blocks."""
+    files = season.pysat_files(folder)
+    peaks = {}
+    for length in (7, 28, 90, 182):
+        if 2 * length <= most:
+            with open_cluster("local", workers=2, cores=1) as client:
+                counting(client, files, 2, "1D")
+                idle = max(client.run(_resident, "VmRSS").values())
+                counting(client, files, 2 * length, f"{length}D")
+                peaks[f"{length} days"] = max(client.run(_resident, "VmHWM").values()) - idle
+    return peaks
+
+
+def _resident(field: str) -> float:
+    """Return this process's resident memory in MiB: now (VmRSS), or at most so far (VmHWM)."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 2**10 for line in lines if line.startswith(f"{field}:"))
+
+
+def make_files(folder: str, days: int) -> None:
+    """Make the files that are not there yet, in two processes."""
+    there = Path(folder, "cnofs", "vefi", "dc_b")
+    if there.is_dir() and any(there.iterdir()):
+        return
+    print(f"making {days} days of files", flush=True)
+    edges = [START + pd.Timedelta(days=share) for share in (0, days // 2, days)]
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(season.make_vefi, [folder] * 2, edges[:-1], edges[1:]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--days", type=int, default=31, help="days against pysatSeasons")
+    parser.add_argument("--days", type=int, default=31, help="days against pysatSeasons; 0 leaves it out")
     parser.add_argument("--year", type=int, default=365, help="days on two workers; 0 leaves it out")
+    parser.add_argument("--data", help="folder for the files; those that are there are used again")
     parser.add_argument("--out", default=str(Path(__file__).parent / "results" / "season.json"))
     parser.add_argument("--stock", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.stock:
         stock(given.stock[0], given.days, given.stock[1])
         return
-    with tempfile.TemporaryDirectory() as folder:
-        length = max(given.days, given.year)
-        print(f"making {length} days of files", flush=True)
-        season.make_vefi(folder, START, START + pd.Timedelta(days=length))
-        results: dict[str, Any] = {
-            "title": "Seasonal occurrence",
-            "command": "python benchmarks/season.py",
-        }
-        results |= {"against_pysatSeasons": against_pysat(folder, given.days)}
+    results: dict[str, Any] = {"title": "Seasonal occurrence", "command": "python benchmarks/season.py"}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.data or temporary
+        make_files(folder, max(given.days, given.year))
+        if given.days:
+            results["against_pysatSeasons"] = against_pysat(folder, given.days)
         if given.year:
             results["two_workers"] = year(folder, given.year)
+            results["worker_memory_MiB_by_block"] = memory(folder, given.year)
     results["machine"] = {
         "cores": os.cpu_count(),
         "load_average": os.getloadavg()[0],

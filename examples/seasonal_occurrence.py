@@ -59,7 +59,9 @@ def in_one_piece(files: pd.DataFrame, folder: str) -> tuple[xr.Dataset, str]:
     with tempfile.TemporaryDirectory() as home:
         found = str(Path(home, "full.npz"))
         command = [sys.executable, "-W", "ignore", __file__, "--data", folder, "--stock", found]
-        subprocess.run(command, check=True, env={**os.environ, "HOME": home}, stderr=subprocess.DEVNULL)
+        done = subprocess.run(command, env={**os.environ, "HOME": home}, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"pysatSeasons could not count the season:\n{done.stderr}")
         stock = np.load(found)
         return ours.assign(
             prob=ours["prob"].copy(data=stock["prob"]),

@@ -7,8 +7,9 @@ from helio_burst.season.instrument import PysatInstrument, pysat_tally
 from helio_burst.season.job import SeasonJob, read_job, run_job
 from helio_burst.season.merging import merge
 from helio_burst.season.orbits import Orbits, orbit_breaks
+from helio_burst.season.repairing import repair
 from helio_burst.season.results import average_of, edges_of, probability, to_dict
-from helio_burst.season.run import average, occurrence, repair
+from helio_burst.season.run import average, occurrence
 from helio_burst.season.samples import Samples, bin_samples
 from helio_burst.season.select import blocks_of, seasons, select
 from helio_burst.season.sources import FileDays, newest

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ from helio_burst.season.orbits import DAY, Orbits, natural_period
 from helio_burst.season.walk import Crossing, Days, Piece, Rows, Walk
 
 Unit = Literal["orbit", "day"]
+
+# How many days' files are on their way while one is worked on.
+_DAYS_AHEAD = 5
 
 
 class Partition(Protocol):
@@ -77,19 +80,41 @@ class Selection:
         return np.asarray((step >= 0) & self.keep[step])
 
 
+@runtime_checkable
+class DaysOfFiles(Protocol):
+    """Days whose files can be fetched before they are read."""
+
+    def __call__(self, day: int) -> Rows | None: ...  # noqa: D102
+    def fetch_ahead(self, days: Iterable[int]) -> None: ...  # noqa: D102
+
+
 class HeldDays:
     """The days that are being worked on; each is read once and let go when no orbit can reach it any more."""
 
     def __init__(self, days: Days) -> None:
         self._days = days
         self._held: dict[int, Rows | None] = {}
+        self._stop = 0
+
+    def expect(self, stop: int) -> None:
+        """Say that days will be asked for in order up to `stop`, so that they can be fetched ahead."""
+        self._stop = stop
 
     def __call__(self, day: int) -> Rows | None:
         """Return the rows of a day, None where there are none."""
         if day not in self._held:
+            if isinstance(self._days, DaysOfFiles):
+                self._days.fetch_ahead(range(day, min(day + _DAYS_AHEAD, self._stop)))
             rows = self._days(day)
             self._held[day] = rows if rows is not None and len(rows.time) else None
         return self._held[day]
+
+    def rows_of(self, piece: Piece) -> Rows:
+        """Return the rows of a piece of an orbit, not copied."""
+        rows = self(piece.day)
+        assert rows is not None
+        part = slice(piece.start, piece.stop)
+        return Rows(rows.time[part], {name: values[part] for name, values in rows.values.items()})
 
     def forget_before(self, day: int) -> None:
         """Let go of earlier days."""
@@ -112,6 +137,7 @@ def visit_block(partition: Partition, days: HeldDays, unit: Unit, orbits: Orbits
         The partition's bounds are not midnights.
     """
     block = block_of(partition)
+    days.expect(block.stop if unit == "day" else block.padded_stop)
     if unit == "day":
         return _visit_days(block, days, visit)
     periods: list[float] = []

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from helio_burst.errors import InputError
+from helio_burst.errors import InputError, nearest
 from helio_burst.season.bins import Bins
 from helio_burst.season.blocks import Block, Partition, Selection, Unit, block_of
 from helio_burst.season.orbits import Orbits
@@ -143,6 +143,8 @@ def pysat_tally(
     with pysat_session(instrument.data_dir):
         occurrence = importlib.import_module("pysatSeasons.occur_prob")
         opened = instrument.open()
+        names = [x.variable, y.variable, *gates, *([instrument.orbits.variable] if by == "orbit" else [])]
+        opened.custom_attach(_require(instrument, names))
         if where is not None:
             opened.custom_attach(_mask(where, list(gates)))
         axes = [[x.start, x.stop, x.number], x.variable, [y.start, y.stop, y.number], y.variable]
@@ -171,7 +173,7 @@ def pysat_session(data_dir: str | Path) -> Iterator[Any]:
     """
     if not Path(data_dir).is_dir():
         raise InputError(f"There is no pysat data directory {str(data_dir)!r} on this machine.")
-    with _TURN, _without_noise(), np.errstate(invalid="ignore"):  # pysatSeasons divides 0 by 0 for empty bins
+    with _TURN, without_noise(), np.errstate(invalid="ignore"):  # pysatSeasons divides 0 by 0 for empty bins
         pysat = import_pysat()
         before = pysat.params["data_dirs"]
         pysat.params["data_dirs"] = [str(data_dir)]
@@ -182,7 +184,7 @@ def pysat_session(data_dir: str | Path) -> Iterator[Any]:
 
 
 @contextmanager
-def _without_noise() -> Iterator[None]:
+def without_noise() -> Iterator[None]:
     """Drop the one warning that numpy gives for every file that pysat 3.2 loads; pandas turns filters off."""
     with warnings.catch_warnings(record=True) as caught:
         yield
@@ -237,6 +239,21 @@ def _by_day(opened: Any, block: Block, run: Callable[[], Any]) -> tuple[Block, A
 def _set_bounds(opened: Any, start: int, stop: int) -> None:
     first, last = (pd.Timestamp(day, unit="D").to_pydatetime() for day in (start, stop))
     opened.bounds = (first, last - timedelta(days=1))  # pysat's last day is part of it
+
+
+def _require(instrument: PysatInstrument, names: list[str | None]) -> Callable[[Any], None]:
+    """Name a variable that is not there, and those that are; pysat itself says KeyError."""
+
+    def require(loaded: Any) -> None:
+        for name in names:
+            if not loaded.empty and name not in loaded.variables:
+                known = list(map(str, loaded.variables))
+                raise InputError(
+                    f"{instrument.platform}_{instrument.name} has no variable {name!r}; it has "
+                    f"{', '.join(known)}. {nearest(str(name), known)}"
+                )
+
+    return require
 
 
 def _mask(where: Selection, labels: list[str]) -> Callable[[Any], None]:

@@ -122,11 +122,11 @@ def orbit_breaks(
     values = np.asarray(values)
     if kind == "orbit":
         return _number_breaks(values)
-    gap = _difference(time) / float(period.value)
+    late, gap = _long_gaps(time, period)
     if kind == "latitude":
         sign = values >= 0
-        return _with_first(np.union1d(np.flatnonzero(sign[1:] != sign[:-1]) + 1, np.flatnonzero(gap > 0.95)))
-    return _jump_breaks(time, values, gap, _SPAN[kind], period)
+        return _with_first(np.union1d(np.flatnonzero(sign[1:] != sign[:-1]) + 1, late))
+    return _jump_breaks(time, values, late, gap, _SPAN[kind], period)
 
 
 def natural_period(time: np.ndarray, values: np.ndarray, kind: Kind) -> float:
@@ -147,6 +147,15 @@ def _difference(values: np.ndarray) -> np.ndarray:
     return differences
 
 
+def _long_gaps(time: np.ndarray, period: pd.Timedelta) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows before which more than 0.95 periods are missing, and the gaps in periods (float64)."""
+    rows = np.flatnonzero(np.diff(time) > 0.9 * period.value) + 1
+    # As pysat does, the times become float64 before they are subtracted; that rounds them.
+    gap = (time[rows].astype(np.float64) - time[rows - 1].astype(np.float64)) / float(period.value)
+    long = gap > 0.95
+    return rows[long], gap[long]
+
+
 def _with_first(rows: np.ndarray) -> np.ndarray:
     return rows if len(rows) and rows[0] == 0 else np.concatenate([[0], rows]).astype(np.int64)
 
@@ -157,7 +166,12 @@ def _number_breaks(numbers: np.ndarray) -> np.ndarray:
 
 
 def _jump_breaks(
-    time: np.ndarray, values: np.ndarray, gap: np.ndarray, span: float, period: pd.Timedelta
+    time: np.ndarray,
+    values: np.ndarray,
+    late: np.ndarray,
+    gap: np.ndarray,
+    span: float,
+    period: pd.Timedelta,
 ) -> np.ndarray:
     # The arithmetic keeps the type of the variable (float32 in most files), since pysat's does.
     step = _difference(values)
@@ -169,7 +183,7 @@ def _jump_breaks(
     backward = backward[np.diff(backward, append=len(values)) > 1]
     backward = backward[[_is_break(int(row), time, step, typical, span, period) for row in backward]]
     # gap is float64 and step / span keeps the type of step; NaN compares as False.
-    by_clock = np.flatnonzero((gap > 1) | ((gap > np.abs(step / span)) & (gap > 0.95)))
+    by_clock = late[(gap > 1) | (gap > np.abs(step[late] / span))]
     rows = np.union1d(backward, by_clock).astype(np.int64)
     if not len(rows):
         return np.zeros(1, np.int64)
@@ -187,7 +201,7 @@ def _is_break(
     A bad value jumps forward as well as back, and does so faster than the clock.
     """
     # As in pysat, a window that would begin before row 0 wraps around and so is empty in all but tiny arrays.
-    window = np.arange(len(step))[row - 5 : row + 6]
+    window = np.array(range(len(step))[row - 5 : row + 6], np.int64)
     forward = window[step[window] > 10 * typical]
     if not len(forward):
         return True

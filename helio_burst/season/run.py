@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import xarray as xr
@@ -14,23 +14,23 @@ import xarray as xr
 from helio_burst.burst import map_partitions
 from helio_burst.errors import BurstError, InputError
 from helio_burst.season.bins import Bins
-from helio_burst.season.blocks import Block, Selection, Unit
-from helio_burst.season.certificate import Doubt, SeasonWarning, certify
+from helio_burst.season.blocks import Selection, Unit
+from helio_burst.season.certificate import SeasonWarning
 from helio_burst.season.instrument import PysatInstrument, pysat_tally
 from helio_burst.season.merging import merge
 from helio_burst.season.orbits import DAY, Orbits
+from helio_burst.season.repairing import repair
 from helio_burst.season.results import average_of, probability
-from helio_burst.season.samples import By, Samples, Statistic, bin_samples
+from helio_burst.season.samples import By, Statistic, bin_samples
 from helio_burst.season.select import blocks_of, seasons
 from helio_burst.season.sources import Custom, FileDays, Read
-from helio_burst.season.tally import Tally, orbit_tally, without
+from helio_burst.season.tally import Tally, orbit_tally
 from helio_burst.timespan import TimeLike
 
 if TYPE_CHECKING:
     from distributed import Client
 
 Source = pd.DataFrame | PysatInstrument
-Partial = TypeVar("Partial", Tally, Samples)
 
 
 def occurrence(
@@ -187,33 +187,6 @@ def average(
     return average_of(samples, statistic)
 
 
-def repair(
-    merged: Partial,
-    again: Callable[[pd.DataFrame], Partial],
-) -> Partial:
-    """Do blocks again, with more and more padding, until the certificate holds.
-
-    Parameters
-    ----------
-    merged : Tally or Samples
-    again : callable
-        Takes a partition table and returns the merged result of its blocks.
-
-    Returns
-    -------
-    Tally or Samples
-        Where blocks are missing it stays uncertain at their bounds.
-    """
-    while doubts := [doubt for doubt in certify(merged) if doubt.before and doubt.after]:
-        table = _with_more_padding(merged, doubts)
-        if (
-            table.empty
-        ):  # padded to the season's start, and still in doubt: the data are not the same each time
-            break
-        merged = merge(_take_out(merged, table, again), again(table.drop(columns="old_padded_start")))
-    return merged
-
-
 def _run(
     function: Callable[..., Any],
     table: pd.DataFrame,
@@ -248,42 +221,6 @@ def _run(
     return repair(outcome.value, again)
 
 
-def _with_more_padding(merged: Tally | Samples, doubts: list[Doubt]) -> pd.DataFrame:
-    """Return the partitions to do again: the padding before the block doubles, up to the season's start."""
-    begins: dict[int, int] = {}  # by block, the start of its season
-    before: Block | None = None
-    for block in merged.blocks:
-        follows = before is not None and before.stop == block.start
-        begins[block.start] = begins[before.start] if before is not None and follows else block.start
-        before = block
-    rows = []
-    for doubt in doubts:
-        assert doubt.after is not None
-        block = doubt.after
-        pad = max(1, 2 * (block.start - block.padded_start))
-        padded_start = max(begins[block.start], block.start - pad)
-        if padded_start < block.padded_start:
-            rows.append((block.start, block.stop, padded_start, block.padded_stop, block.padded_start))
-    names = ["start", "stop", "padded_start", "padded_stop", "old_padded_start"]
-    table = pd.DataFrame(rows, columns=names, dtype="int64")
-    for name in names:
-        table[name] = pd.to_datetime(table[name] * DAY, utc=True)
-    table["datakey"] = [
-        f"{start.date()}/{stop.date()}" for start, stop in zip(table.start, table.stop, strict=True)
-    ]
-    return table
-
-
-def _take_out(merged: Any, table: pd.DataFrame, again: Callable[[pd.DataFrame], Any]) -> Any:
-    if isinstance(merged, Samples):
-        starts = set(table["start"])
-        kept = [part for part in merged.parts if pd.Timestamp(part.block.start * DAY, tz="UTC") not in starts]
-        return Samples(merged.question, tuple(kept))
-    # Counts are not kept by block, so the old ones are counted once more to be subtracted.
-    old = table.assign(padded_start=table["old_padded_start"]).drop(columns="old_padded_start")
-    return without(merged, again(old))
-
-
 def _file_days(
     files: pd.DataFrame,
     table: pd.DataFrame,
@@ -298,24 +235,23 @@ def _file_days(
     if by == "orbit" and orbits.variable:
         variables = [*variables, orbits.variable]
     days = FileDays(files, list(dict.fromkeys(variables)), read=read, custom=custom, cache=cache)
-    wanted = [
-        day
-        for start, stop in zip(table["start"], table["stop"], strict=True)
-        for day in range(start.value // DAY, stop.value // DAY)
-        if day in days.days
-    ]
-    if not wanted:
-        first, last = (
-            (pd.Timestamp(edge * DAY).date() for edge in (min(days.days), max(days.days)))
-            if days.days
-            else ("nothing", "nothing")
-        )
-        raise InputError(
-            f"No file of the list starts from {table['start'].iloc[0].date()} to "
-            f"{table['stop'].iloc[-1].date()}; its files cover {first} to {last}."
-        )
-    days.check(wanted[0])
+    days.check(_first_day(days, table))
     return days
+
+
+def _first_day(days: FileDays, table: pd.DataFrame) -> int:
+    """Return the first day of a season that a file starts on."""
+    if not days.days:
+        raise InputError("The file list is empty.")
+    for start, stop in zip(table["start"], table["stop"], strict=True):
+        for day in range(start.value // DAY, stop.value // DAY):
+            if day in days.days:
+                return day
+    first, last = (pd.Timestamp(day * DAY).date() for day in (min(days.days), max(days.days)))
+    raise InputError(
+        f"No file of the list starts from {table['start'].iloc[0].date()} to "
+        f"{table['stop'].iloc[-1].date()}; its files cover {first} to {last}."
+    )
 
 
 def _only_fast(**given: Any) -> None:

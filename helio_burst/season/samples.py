@@ -125,19 +125,17 @@ class _Collector:
         self._add(day, pieces, np.concatenate(keys), np.concatenate(values))
 
     def _piece(self, piece: Piece) -> tuple[np.ndarray, np.ndarray]:
-        rows = self._days(piece.day)
-        assert rows is not None
-        part = slice(piece.start, piece.stop)
-        values = rows.values[self._question.variable][part]
+        rows = self._days.rows_of(piece)
+        values = rows.values[self._question.variable]
         keys = np.zeros(len(values), np.int64)
         outside = -1
         if self._question.x is not None:
             x, y = self._question.x, self._question.y
             outside = x.number * (y.number if y is not None else 1)
-            keys = flat_index({name: array[part] for name, array in rows.values.items()}, x, y)
+            keys = flat_index(rows.values, x, y)
         inside = keys != outside
         if self._where is not None:
-            inside &= self._where(rows.time[part])
+            inside &= self._where(rows.time)
         return keys[inside], values[inside]
 
     def _add(self, day: int, pieces: tuple[Piece, ...], keys: np.ndarray, values: np.ndarray) -> None:
@@ -151,9 +149,7 @@ class _Collector:
         if self._question.x is None:
             time = day * DAY
             if self._question.each == "orbit":
-                rows = self._days(pieces[0].day)
-                assert rows is not None
-                time = int(rows.time[pieces[0].start])
+                time = int(self._days.rows_of(pieces[0]).time[0])
             self._keys.append(np.array([time]))
             # The mean is taken in the variable's own type, as xarray (and so pysatSeasons) does.
             self._values.append(np.array([reduce(values) if len(values) else np.nan], np.float64))

@@ -41,14 +41,17 @@ def seasons(start: TimeLike, stop: TimeLike, season: tuple[str, str] | None = No
             raise InputError(f"A season is made of whole days, UTC; {time.isoformat()} is not a midnight.")
     if season is None:
         return [span]
-    found = []
+    found: list[Timespan] = []
     for year in range(span.start.year - 1, span.stop.year + 1):
         begins, ends = (_date(year, text) for text in season)
         if ends <= begins:
             ends = _date(year + 1, season[1])
         part = Timespan(max(begins, span.start), min(ends, span.stop))
-        if part.start < part.stop:
-            found.append(part)
+        if part.start >= part.stop:
+            continue
+        if found and found[-1].stop == part.start:  # a season of a whole year
+            part = Timespan(found.pop().start, part.stop)
+        found.append(part)
     if not found:
         raise InputError(f"No day from {span.start.date()} to {span.stop.date()} is in the season {season}.")
     return found

@@ -6,7 +6,6 @@ import inspect
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
@@ -15,15 +14,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from helio_burst import readers, storage
+from helio_burst import readers
 from helio_burst.errors import HelioBurstError, InputError, ReadError, nearest
 from helio_burst.season.certificate import SeasonWarning
+from helio_burst.season.fetching import Fetcher, file_name
 from helio_burst.season.orbits import DAY
 from helio_burst.season.walk import Rows
 from helio_burst.timespan import parse_time
 
 Custom = Callable[[xr.Dataset], xr.Dataset]
 Read = Callable[..., Any]
+
+# The last two: a file of several days is read once, and so are the days on which two blocks overlap.
+_KEPT_FILES = 2
 
 _VERSION = re.compile(r"^(?P<stem>.*?)[._-]v(?P<version>\d+(?:[._]\d+)*)(?P<rest>\.[^/]*)?$", re.IGNORECASE)
 
@@ -55,8 +58,8 @@ class FileDays:
     custom : sequence of callables
         Each takes the Dataset of a file and returns it changed: cleaned, or with new variables. With custom
         functions every variable of a file is read.
-    cache : path, optional
-        A folder, the same for all workers, where files are kept once they have been fetched.
+    cache : path or URL, optional
+        A folder, the same for all workers, where files are kept by their names once they have been fetched.
     """
 
     def __init__(
@@ -71,8 +74,10 @@ class FileDays:
         self.variables = tuple(variables)
         self.custom = tuple(custom)
         self.read = read
-        self.cache = None if cache is None else str(cache)
-        self.days = _by_day(newest(files))
+        files = newest(files)
+        self.days = _by_day(files)
+        self._fetch = Fetcher(files["datakey"].astype(str).tolist(), cache)
+        self._recent: dict[str, Rows] = {}
 
     def __call__(self, day: int) -> Rows | None:
         """Return the rows of a day (days since 1970-01-01), None where there are none.
@@ -95,6 +100,15 @@ class FileDays:
         _check_times(rows.time, self.days[day])
         return rows
 
+    def fetch_ahead(self, days: Iterable[int]) -> None:
+        """Begin to fetch the files of days that are about to be read."""
+        keys = [file.datakey for day in days for file in self.days.get(day, ())]
+        self._fetch.ahead(key for key in keys if key not in self._recent)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what was read in this process."""
+        return {**self.__dict__, "_recent": {}}
+
     def check(self, day: int) -> None:
         """Read a day's first file in full, to refuse variables that are not in it before the work begins.
 
@@ -105,33 +119,37 @@ class FileDays:
         """
         file = self.days[day][0]
         try:
-            dataset = self._reader(file, whole=True)(fetch(file.datakey, self.cache), file)
+            dataset = self._read(file, whole=True)
         except HelioBurstError:
             return
-        for function in self.custom:
-            dataset = function(dataset)
         for name in self.variables:
             if name not in dataset.variables:
                 raise InputError(_no_variable(dataset, name, file))
 
     def _rows(self, file: File, day: int) -> Rows:
-        dataset = self._reader(file)(fetch(file.datakey, self.cache), file)
-        for function in self.custom:
-            dataset = function(dataset)
-        rows = _as_rows(dataset, self.variables, file)
+        rows = self._recent.get(file.datakey)
+        if rows is None:
+            rows = _as_rows(self._read(file), self.variables, file)
+            self._recent = dict([*self._recent.items(), (file.datakey, rows)][-_KEPT_FILES:])
         if file.first_day == file.last_day:
             return rows
         of_day = slice(*np.searchsorted(rows.time, [day * DAY, (day + 1) * DAY]))
         return Rows(rows.time[of_day], {name: values[of_day] for name, values in rows.values.items()})
 
-    def _reader(self, file: File, whole: bool = False) -> Read:
+    def _read(self, file: File, whole: bool = False) -> xr.Dataset:
+        """Read a file, no more of it than is asked for unless as a whole, and apply the custom functions."""
         read = self.read
         if read is None:
             path = urlsplit(file.datakey).path.lower().removesuffix(".gz")
             read = cast(Read, readers.cdf if path.endswith(".cdf") else readers.by_name)
+        wanted: dict[str, Any] = {}
         if not (whole or self.custom) and "variables" in inspect.signature(read).parameters:
-            read = partial(read, variables=self.variables)
-        return read
+            wanted["variables"] = self.variables
+        data = self._fetch(file.datakey)
+        dataset = read(data if getattr(read, "takes_buffers", False) else bytes(data), file, **wanted)
+        for function in self.custom:
+            dataset = function(dataset)
+        return cast(xr.Dataset, dataset)
 
 
 def newest(files: pd.DataFrame) -> pd.DataFrame:
@@ -145,7 +163,7 @@ def newest(files: pd.DataFrame) -> pd.DataFrame:
     SeasonWarning
         Says how many files are left out, and the first.
     """
-    names = files["datakey"].astype(str).str.rsplit("/", n=1).str[-1]
+    names = files["datakey"].astype(str).map(file_name)
     found = names.str.extract(_VERSION.pattern, flags=re.IGNORECASE)
     stem = found["stem"].fillna(names) + found["rest"].fillna("")
     version = [
@@ -165,19 +183,6 @@ def newest(files: pd.DataFrame) -> pd.DataFrame:
             stacklevel=3,
         )
     return files.iloc[kept]
-
-
-def fetch(datakey: str, cache: str | None = None) -> bytes:
-    """Read a file's bytes; with a cache folder from there, where it is put on the first time."""
-    if cache is None:
-        return storage.read(datakey)
-    path = str(Path(cache, datakey.rstrip("/").rsplit("/", 1)[-1]))
-    if storage.exists(path):
-        return storage.read(path)
-    data = storage.read(datakey)
-    Path(cache).mkdir(parents=True, exist_ok=True)
-    storage.write(path, data)
-    return data
 
 
 def _by_day(files: pd.DataFrame) -> Mapping[int, tuple[File, ...]]:
@@ -209,7 +214,7 @@ def _as_rows(dataset: xr.Dataset, variables: Sequence[str], file: File) -> Rows:
     (dim,) = next(iter(dims))
     if dim not in dataset.coords or dataset.variables[dim].dtype.kind != "M":
         raise ReadError(f"The dim {dim!r} of {file.datakey} has no coordinate of times.")
-    time = dataset.variables[dim].to_numpy().astype("datetime64[ns]").astype(np.int64)
+    time = dataset.variables[dim].to_numpy().astype("datetime64[ns]", copy=False).view(np.int64)
     return Rows(time, {name: variable.to_numpy() for name, variable in held.items()})
 
 
@@ -220,10 +225,10 @@ def _no_variable(dataset: xr.Dataset, name: str, file: File) -> str:
 
 
 def _check_times(time: np.ndarray, files: Sequence[File]) -> None:
-    wrong = np.flatnonzero(np.diff(time) <= 0)
+    wrong = np.flatnonzero(time[1:] <= time[:-1])
     if len(wrong):
         at = pd.Timestamp(int(time[wrong[0] + 1])).isoformat()
-        what = "repeat" if (np.diff(time) >= 0).all() else "go back"
+        what = "repeat" if (time[1:] >= time[:-1]).all() else "go back"
         raise ReadError(
             f"The times of {', '.join(file.datakey for file in files)} {what} at {len(wrong)} rows, first at "
             f"{at}. Orbits need increasing times: give a custom function that drops rows, such as "

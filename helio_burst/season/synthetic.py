@@ -10,10 +10,9 @@ import pandas as pd
 
 from helio_burst.errors import InputError
 from helio_burst.season.orbits import DAY
+from helio_burst.season.vefi import FILL
 from helio_burst.season.walk import Rows
 from helio_burst.timespan import TimeLike, parse_timespan
-
-FILL = np.float32(-1e31)
 
 # Inclination, heights of the ellipse (km), length of an orbit and turn of its plane (seconds).
 _INCLINATION = np.radians(13.0)

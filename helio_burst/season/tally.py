@@ -119,44 +119,27 @@ class _Counter:
         self._question = question
         self._days = days
         self._where = where
-        self._bins = question.x.number * question.y.number
-        shape = (len(question.gates), self._bins + 1)  # the last bin takes what falls in none
-        self._total = np.zeros(shape, np.int32)
-        self._hits = np.zeros(shape, np.int32)
-        self._indexed: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+        self._none = question.x.number * question.y.number  # the last bin takes what falls in none
+        self._total = np.zeros((len(question.gates), self._none + 1), np.int32)
+        self._hits = np.zeros_like(self._total)
 
     def add(self, _: int, pieces: tuple[Piece, ...]) -> None:
         """Count one orbit or day."""
-        for number in range(len(self._question.gates)):
-            seen = np.zeros(self._bins + 1, bool)
-            hit = np.zeros(self._bins + 1, bool)
-            for day, start, stop in pieces:
-                finite, above = self._index(day)[number]
-                seen[finite[start:stop]] = True
-                hit[above[start:stop]] = True
-            self._total[number] += seen
-            self._hits[number] += hit & seen
-        for day in [day for day in self._indexed if day < pieces[0].day]:
-            del self._indexed[day]
+        seen = np.zeros(self._total.shape, bool)
+        hit = np.zeros(self._total.shape, bool)
+        for piece in pieces:
+            rows = self._days.rows_of(piece)
+            index = flat_index(rows.values, self._question.x, self._question.y)
+            if self._where is not None:
+                index = np.where(self._where(rows.time), index, self._none)
+            for number, (label, gate) in enumerate(self._question.gates):
+                values = rows.values[label]
+                seen[number, index[np.isfinite(values)]] = True
+                hit[number, index[values > gate]] = True
+        self._total += seen
+        self._hits += hit & seen
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
         """Return totals and hits, shape (gates, y, x)."""
         shape = (-1, self._question.y.number, self._question.x.number)
         return self._total[:, :-1].reshape(shape), self._hits[:, :-1].reshape(shape)
-
-    def _index(self, day: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each gate the bins of a day's finite samples and of those above the gate."""
-        if day not in self._indexed:
-            rows = self._days(day)
-            assert rows is not None
-            index = flat_index(rows.values, self._question.x, self._question.y)
-            if self._where is not None:
-                index = np.where(self._where(rows.time), index, self._bins)
-            self._indexed[day] = [
-                (
-                    np.where(np.isfinite(rows.values[label]), index, self._bins),
-                    np.where(rows.values[label] > gate, index, self._bins),
-                )
-                for label, gate in self._question.gates
-            ]
-        return self._indexed[day]

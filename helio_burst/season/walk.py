@@ -70,6 +70,8 @@ class _Frame:
     breaks: np.ndarray
 
     def bounds(self, number: int) -> tuple[int, int]:
+        """Return where an orbit starts and stops; number -1 is the last."""
+        number %= len(self.breaks)
         stop = self.breaks[number + 1] if number + 1 < len(self.breaks) else len(self.time)
         return int(self.breaks[number]), int(stop)
 
@@ -88,7 +90,7 @@ class _Frame:
 
 @dataclass
 class Walk:
-    """All orbits of the days [start, stop), and what crossed the midnights in `watch`.
+    """All orbits of the days [start, stop), and what crossed the midnights in `watch`; to be iterated once.
 
     Parameters
     ----------
@@ -111,101 +113,122 @@ class Walk:
     """The first day that has rows."""
     first_day_orbits: int = 0
     """How many orbits that day's rows alone make."""
+    _day: int = field(init=False, repr=False)
+    """The day that was loaded last."""
+    _frame: _Frame = field(init=False, repr=False)
+    _current: int = field(init=False, repr=False)
+    """The number of the orbit in the frame that was found last."""
 
     def __iter__(self) -> Iterator[Orbit]:
         """Yield the orbits in pysat's order, each once."""
-        period = self.orbits.period.value
-        day = self.start
-        while (rows := self._load(day)) is None:
-            day += 1
-            if day >= self.stop:
-                return
-        frame = self._frame(day, rows)
-        self.first_day, self.first_day_orbits = day, len(frame.breaks)
-        current = -1  # the number of the orbit in this frame that was found last
+        if not self._begin():
+            return
         while True:
-            last = len(frame.breaks) - 1
-            if current < last - 1:
-                current += 1
-                yield Orbit(day, frame.cut(*frame.bounds(current)))
-                continue
-            if current == last - 1:  # the last orbit of the frame is next, and may go on tomorrow
-                low, high = frame.bounds(last)
-                current = last
-                ends_early = (day + 1) * DAY - int(frame.time[high - 1]) >= period
-                if ends_early or day + 1 >= self.stop:
-                    yield Orbit(day, frame.cut(low, high))
-                    continue
-                self._note(day + 1, "open", frame, low, high)
-                if (rows := self._load(day + 1)) is not None:
-                    day += 1
-                    frame = self._frame(day, rows, before=(frame, low, high))
-                    current = 0
-                else:  # it ends with this day, which is looked at once more, by itself
-                    rows = self._load(day)
-                    assert rows is not None
-                    frame = self._frame(day, rows)
-                    current = len(frame.breaks) - 1
-                yield Orbit(day, frame.cut(*frame.bounds(current)))
-                continue
-            # The last orbit of the frame has been given: on to the next day that has rows.
-            low, high = frame.bounds(current)
-            if day + 1 >= self.stop:
+            last = len(self._frame.breaks) - 1
+            if self._current < last - 1:
+                self._current += 1
+            elif self._current == last - 1:
+                self._to_last_orbit()
+            elif not self._to_next_day():
                 return
-            self._note(day + 1, "closed", frame, low, high)
-            day += 1
-            rows = self._load(day)
-            if rows is not None and day * DAY - int(frame.time[high - 1]) < period:
-                frame = self._frame(day, rows, before=(frame, low, high))
-                if len(frame.breaks) < 2:
-                    raise self._no_break(frame)
-                current = 1
-            elif rows is not None:
-                frame = self._frame(day, rows)
-                current = 0
-                if (day + 1) * DAY - int(frame.time[0]) < period:
-                    current = len(frame.breaks) - 2  # the only orbit of the day, which may go on tomorrow
-                    continue
-            else:
-                while rows is None:
-                    day += 1
-                    if day >= self.stop:
-                        return
-                    self._note_gap(day)
-                    rows = self._load(day)
-                frame = self._frame(day, rows)
-                current = 0
-            yield Orbit(day, frame.cut(*frame.bounds(current)))
+            yield Orbit(self._day, self._frame.cut(*self._frame.bounds(self._current)))
+
+    def _begin(self) -> bool:
+        """Go before the first orbit of the first day with rows; False if there is none."""
+        for day in range(self.start, self.stop):
+            if (rows := self._load(day)) is not None:
+                self._enter(day, rows)
+                self._current = -1
+                self.first_day, self.first_day_orbits = day, len(self._frame.breaks)
+                return True
+        return False
+
+    def _to_last_orbit(self) -> None:
+        """Go to the last orbit of the frame; if it may go on tomorrow, find out with tomorrow's rows."""
+        low, high = self._frame.bounds(-1)
+        self._current = len(self._frame.breaks) - 1
+        tomorrow = self._day + 1
+        if tomorrow >= self.stop or self._ends_early(tomorrow, high):
+            return
+        self._note(tomorrow, "open", low, high)
+        if (rows := self._load(tomorrow)) is not None:
+            self._enter(tomorrow, rows, low, high)
+            self._current = 0
+        else:  # it ends with this day, which is looked at once more, by itself
+            rows = self._load(self._day)
+            assert rows is not None
+            self._enter(self._day, rows)
+            self._current = len(self._frame.breaks) - 1
+
+    def _to_next_day(self) -> bool:
+        """Go to the next orbit after the frame's last, on the next day with rows; False if there is none."""
+        low, high = self._frame.bounds(-1)
+        tomorrow = self._day + 1
+        if tomorrow >= self.stop:
+            return False
+        self._note(tomorrow, "closed", low, high)
+        rows = self._load(tomorrow)
+        if rows is None:
+            return self._over_gap(tomorrow)
+        if not self._ends_early(tomorrow, high):
+            self._enter(tomorrow, rows, low, high)
+            if len(self._frame.breaks) < 2:
+                raise self._no_break()
+            self._current = 1
+            return True
+        self._enter(tomorrow, rows)
+        self._current = 0
+        if (tomorrow + 1) * DAY - int(self._frame.time[0]) < self.orbits.period.value:
+            self._to_last_orbit()  # the only orbit of the day, which may go on the day after
+        return True
+
+    def _over_gap(self, empty: int) -> bool:
+        """Go to the first orbit after days without rows; False if no day follows."""
+        for day in range(empty + 1, self.stop):
+            self._note_gap(day)
+            if (rows := self._load(day)) is not None:
+                self._enter(day, rows)
+                self._current = 0
+                return True
+        return False
+
+    def _ends_early(self, midnight: int, high: int) -> bool:
+        """Say whether the rows before `high` end a period or more before a day's first midnight."""
+        return midnight * DAY - int(self._frame.time[high - 1]) >= self.orbits.period.value
 
     def _load(self, day: int) -> Rows | None:
         rows = self.days(day)
         return rows if rows is not None and len(rows.time) else None
 
-    def _frame(self, day: int, rows: Rows, before: tuple[_Frame, int, int] | None = None) -> _Frame:
+    def _enter(self, day: int, rows: Rows, low: int = 0, high: int = 0) -> None:
+        """Look for breaks in a day's rows, and before them the rows [low, high) of the present frame."""
         time = rows.time
         variable = rows.values[self.orbits.variable] if self.orbits.variable else None
         pieces = [Piece(day, 0, len(time))]
-        if before is not None:
-            frame, low, high = before
+        if low < high:
+            before = self._frame
             # Rows of yesterday's file that reach into today's are today's; pysat cuts a microsecond before.
-            high = low + int(np.searchsorted(frame.time[low:high], time[0] - 1000, side="right"))
-            time = np.concatenate([frame.time[low:high], time])
-            if variable is not None and frame.variable is not None:
-                variable = np.concatenate([frame.variable[low:high], variable])
-            pieces = [*frame.cut(low, high), *pieces]
-        return _Frame(time, variable, pieces, self.orbits.breaks(time, variable))
+            high = low + int(np.searchsorted(before.time[low:high], time[0] - 1000, side="right"))
+            time = np.concatenate([before.time[low:high], time])
+            if variable is not None and before.variable is not None:
+                variable = np.concatenate([before.variable[low:high], variable])
+            pieces = [*before.cut(low, high), *pieces]
+        self._day = day
+        self._frame = _Frame(time, variable, pieces, self.orbits.breaks(time, variable))
 
-    def _note(self, day: int, mode: Mode, frame: _Frame, low: int, high: int) -> None:
+    def _note(self, day: int, mode: Mode, low: int, high: int) -> None:
         if day in self.watch:
-            crossing = Crossing(mode, int(frame.time[low]), int(frame.time[high - 1]), high - low)
+            time = self._frame.time
+            crossing = Crossing(mode, int(time[low]), int(time[high - 1]), high - low)
             self.crossings.setdefault(day, []).append(crossing)
 
     def _note_gap(self, day: int) -> None:
         if day in self.watch:
             self.crossings.setdefault(day, []).append(Crossing("gap"))
 
-    def _no_break(self, frame: _Frame) -> InputError:
-        first, last = (pd.Timestamp(int(frame.time[i])).isoformat(timespec="seconds") for i in (0, -1))
+    def _no_break(self) -> InputError:
+        time = self._frame.time
+        first, last = (pd.Timestamp(int(time[i])).isoformat(timespec="seconds") for i in (0, -1))
         return InputError(
             f"No orbit ends between {first} and {last}, where one must: orbits of kind "
             f"{self.orbits.kind!r} by {self.orbits.variable!r} with a period of {self.orbits.period} do not "

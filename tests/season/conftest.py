@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import types
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from helio_burst.season import Rows
-from helio_burst.season.instrument import import_pysat
+from helio_burst.season.instrument import import_pysat, without_noise
 
 PysatMaker = Callable[..., Any]
 
@@ -25,12 +25,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{mark}: of pysat's test classes; unused here")
 
 
+@pytest.fixture(autouse=True)
+def _no_noise() -> Iterator[None]:
+    """Tests that call pysat by themselves are as quiet as the pysat engine."""
+    with without_noise():
+        yield
+
+
 @pytest.fixture(scope="session")
 def pysat(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The module pysat, with a temporary home and data directory."""
     module = import_pysat()
     module.params["data_dirs"] = [str(tmp_path_factory.mktemp("pysat"))]
-    with warnings.catch_warnings():
+    with without_noise(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*has been deprecated and will be removed", DeprecationWarning)
         importlib.import_module("pysatNASA")
     module.logger.setLevel("ERROR")

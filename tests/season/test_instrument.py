@@ -189,6 +189,17 @@ def test_a_missing_data_directory_is_named(tmp_path: Path) -> None:
         pysat_tally(block, instrument=instrument, x=LATITUDE, y=LATITUDE, gates={"a": 0.0})
 
 
+@pytest.mark.parametrize(
+    "change", [{"gates": {"sit": 0.0}}, {"y": Bins(variable="sit", start=0, stop=1, number=1)}]
+)
+def test_a_variable_that_is_not_there_is_named_with_those_that_are(
+    pysat: Any, change: dict[str, Any]
+) -> None:
+    question = {"x": LATITUDE, "y": LATITUDE, "gates": {"slt": 0.0}, **change}
+    with pytest.raises(InputError, match=r"pysat_testing has no variable 'sit'; it has .*slt"):
+        pysat_tally(blocks(1, 1)[0], instrument=made_up(pysat), **question)
+
+
 def test_a_block_without_files_counts_nothing(pysat: Any, tmp_path: Path) -> None:
     from helio_burst.season import make_vefi
 

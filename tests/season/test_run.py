@@ -125,6 +125,20 @@ def test_files_in_a_bucket(run: Any, whole: xr.Dataset, files: pd.DataFrame, s3:
     assert run(in_bucket, freq="2D").identical(whole)
 
 
+def test_a_season_that_was_counted_is_not_counted_again(
+    client: Client, whole: xr.Dataset, tmp_path: Path
+) -> None:
+    """With a store the second run finds all blocks, though the files are gone."""
+    files = make_vefi(tmp_path, START, STOP, cadence=60)
+    options: dict[str, Any] = {**QUESTION, "read": read_vefi, "client": client, "progress": False}
+    options |= {"freq": "2D", "store": str(tmp_path / "store"), "custom": [lambda ds: ds]}
+    first = occurrence(files, START, STOP, **options)
+    for path in files["datakey"]:
+        Path(path).unlink()
+    assert occurrence(files, START, STOP, **options).identical(first)
+    assert first.identical(whole)
+
+
 def test_a_season_of_several_years_is_the_sum_of_its_years(client: Client, tmp_path: Path) -> None:
     files = pd.concat(
         [make_vefi(tmp_path, f"{year}-12-30", f"{year + 1}-01-03", cadence=120) for year in (2008, 2009)]
@@ -210,6 +224,10 @@ def test_samples_need_bins(files: pd.DataFrame) -> None:
 def test_a_season_is_two_dates(season: tuple[str, str]) -> None:
     with pytest.raises(InputError, match="is not a month and day"):
         seasons("2009", "2011", season)
+
+
+def test_seasons_that_follow_each_other_are_one() -> None:
+    assert seasons("2009", "2011", ("06-01", "06-01")) == seasons("2009", "2011")
 
 
 def test_a_season_outside_the_range() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import xarray as xr
 
 from helio_burst import storage
-from helio_burst.errors import InputError, MissingObjectError, ReadError
+from helio_burst.errors import InputError, ReadError
 from helio_burst.season import (
     FileDays,
     SeasonWarning,
@@ -132,18 +133,36 @@ def test_the_newest_version_wins_and_is_said() -> None:
     assert len(newest(kept)) == 4
 
 
-def test_files_are_cached(tmp_path: Path) -> None:
+def test_files_of_a_cache_are_read(tmp_path: Path) -> None:
     source, cache = tmp_path / "there", tmp_path / "datasets" / "cnofs"
     files = make_vefi(source, "2010-05-09", "2010-05-10", cadence=60, gaps=False)
     first = FileDays(files, NAMES, read=read_vefi, cache=cache)(FIRST)
-    assert first is not None
     assert [path.name for path in cache.iterdir()] == ["cnofs_vefi_bfield_1sec_20100509_v05.cdf"]
     Path(files["datakey"][0]).unlink()
     again = FileDays(files, NAMES, read=read_vefi, cache=cache)(FIRST)
+    assert first is not None
     assert again is not None
     np.testing.assert_array_equal(first.values["dB_mer"], again.values["dB_mer"])
-    with pytest.raises(MissingObjectError):
-        FileDays(files, NAMES, read=read_vefi)(FIRST)
+
+
+def test_a_file_is_read_once_for_days_that_follow() -> None:
+    files, read = listed(
+        month=dataset("2010-05-09", 72), later=dataset("2010-05-12", 24), last=dataset("2010-05-13", 24)
+    )
+    opened = []
+
+    def noting(data: bytes, row: Any) -> xr.Dataset:
+        opened.append(data.decode())
+        return read(data, row)  # type: ignore[no-any-return]
+
+    days = FileDays(files, ["a"], read=noting)
+    days.fetch_ahead(range(FIRST, FIRST + 2))
+    for day in (0, 1, 2, 3, 4, 3):
+        assert days(FIRST + day) is not None
+    assert opened == ["month", "later", "last"]
+    days(FIRST)
+    assert opened[3:] == ["month"], "no more than two files are held"
+    assert len(pickle.dumps(FileDays(files, ["a"]))) < 2000
 
 
 @pytest.mark.parametrize("version", [5, 6])
