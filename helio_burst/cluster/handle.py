@@ -16,6 +16,7 @@ from typing import Any
 from distributed import Client
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker, NoValidWorkerError
+from distributed.utils import silence_logging_cmgr
 
 from helio_burst.cluster import cost, ending, view
 from helio_burst.cluster.deadline import within
@@ -166,7 +167,9 @@ class Cluster:
         self._after.append(action)
 
     def _close_client(self) -> None:
-        self.client.close(timeout=CLOSE_CLIENT_SECONDS)
+        # Where the cluster has gone before, Dask would print how it tries to connect again.
+        with silence_logging_cmgr(logging.CRITICAL):
+            self.client.close(timeout=CLOSE_CLIENT_SECONDS)
 
     def __enter__(self) -> Client:
         if self._closed:
