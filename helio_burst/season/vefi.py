@@ -69,11 +69,12 @@ def _values(data: bytes, variables: Iterable[str]) -> dict[str, np.ndarray] | No
     """
     import cdflib
 
-    with tempfile.TemporaryDirectory(prefix="helio-burst-") as folder:
-        path = Path(folder, "vefi.cdf")
-        path.write_bytes(data)
+    # cdflib reads from files only.
+    with tempfile.NamedTemporaryFile(prefix="helio-burst-", suffix=".cdf") as written:
+        written.write(data)
+        written.flush()
         try:
-            file = cdflib.CDF(path)
+            file = cdflib.CDF(written.name)
             values = {name: file.varget(name) for name in dict.fromkeys(["Epoch", *variables])}
             if "B_flag" in file.cdf_info().zVariables:
                 values["B_flag"] = file.varget("B_flag")
