@@ -198,7 +198,10 @@ class Engine:
             span.isolate,
         )
         key = f"helio-burst-{self._run}-{self._number}"
-        future = self._client.submit(run_batch, self._job_on_cluster(), batch, key=key, pure=False)
+        # Dask takes tasks of one priority in any order; the first files are to be done first.
+        future = self._client.submit(
+            run_batch, self._job_on_cluster(), batch, key=key, pure=False, priority=-self._number
+        )
         if self._tree is not None:
             # The state stays on its worker; only the rows come here.
             self._tree.hold(self._number, future)

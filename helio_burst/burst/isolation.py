@@ -160,6 +160,7 @@ def _over_limit(child: _Child, began: float, deadline: float, memory_limit: int)
 
 def serve(pipe: Connection) -> None:
     """Be the child: work on batches until the parent is gone or nothing came for a while."""
+    from helio_burst.burst.fetching import Fetches
     from helio_burst.burst.items import from_bytes, rows
     from helio_burst.burst.worker import load_job, work
 
@@ -178,7 +179,7 @@ def serve(pipe: Connection) -> None:
         def started(position: int, first: int = first) -> None:
             pipe.send(("start", position + first))
 
-        for result in work(job, batch, started):
+        for result in work(job, batch, Fetches(job, batch), started):
             result = replace(result, position=result.position + first)
             try:
                 pipe.send(("result", result))

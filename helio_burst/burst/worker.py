@@ -1,32 +1,31 @@
-"""What runs on a worker: one batch of items, the next ones being fetched while the present one is decoded."""
+"""What runs on a worker: one batch of items, and the first files of the next one being fetched meanwhile."""
 
 from __future__ import annotations
 
 import functools
 import socket
+import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import cloudpickle
 import distributed
+from distributed.utils import sync
 
 from helio_burst.burst import isolation, ledger
 from helio_burst.burst.failures import Failure, failure_of, retries_for
+from helio_burst.burst.fetching import Fetches
 from helio_burst.burst.items import Row, from_bytes, rows
 from helio_burst.burst.job import Job
 from helio_burst.burst.shard import Shard, build
 from helio_burst.burst.values import pack
 from helio_burst.errors import ReadError
 
-# What one batch may hold fetched but not yet read, and in results not yet written.
-AHEAD_BYTES = 64 * 2**20
-AHEAD_ITEMS = 32
+# What one batch may hold in results not yet written.
 RESULT_BYTES = 256 * 2**20
-_UNKNOWN_SIZE = 8 * 2**20
 
 
 @dataclass(frozen=True)
@@ -81,15 +80,18 @@ class Result:
 
 def run_batch(blob: bytes, batch: Batch) -> Report:
     """Do the items of a batch and write, or return, their shard."""
-    started = time.perf_counter()
-    isolate = batch.isolate or _was_begun_before(batch)
     job = load_job(blob)
     table = from_bytes(batch.items)
-    if isolate or job.time_limit is not None:
-        results = isolation.run(blob, job, batch.items, len(table), _memory_limit())
-    else:
-        results = work(job, rows(table))
-    collected, state = _collect(job, results, started + batch.seconds)
+    isolate = batch.isolate or job.time_limit is not None or _begun_before(batch)
+    fetches = None if isolate else Fetches(job, rows(table), at_last=_let_next_batch_begin)
+    with _turn():
+        started = time.perf_counter()
+        _note_begun(batch)
+        if fetches is None:
+            results = isolation.run(blob, job, batch.items, len(table), _memory_limit())
+        else:
+            results = work(job, rows(table), fetches)
+        collected, state = _collect(job, results, started + batch.seconds)
     if len(collected) < len(table):
         table = table.slice(0, len(collected))
     shard = _shard(job, table, collected, state)
@@ -114,24 +116,48 @@ BEGUN = "helio-burst-begun"
 _NANNY_SECONDS = 0.3
 
 
-def _was_begun_before(batch: Batch) -> bool:
+def _begun_before(batch: Batch) -> bool:
     """Say whether another worker has begun this batch, and so may have died over it."""
-    try:
-        worker = distributed.get_worker()
-    except ValueError:
+    worker = _worker()
+    if worker is None:
         return False
-    _wait_for_nanny()
-    keys = [BEGUN, batch.run, batch.number]
-    scheduler = worker.scheduler
-    begun = distributed.utils.sync(worker.loop, scheduler.get_metadata, keys=keys, default=False)
-    if not begun:
-        distributed.utils.sync(worker.loop, scheduler.set_metadata, keys=keys, value=True)
-    return bool(begun)
+    read = worker.scheduler.get_metadata
+    return bool(sync(worker.loop, read, keys=[BEGUN, batch.run, batch.number], default=False))
+
+
+def _note_begun(batch: Batch) -> None:
+    worker = _worker()
+    if worker is not None:
+        _wait_for_nanny()
+        write = worker.scheduler.set_metadata
+        sync(worker.loop, write, keys=[BEGUN, batch.run, batch.number], value=True)
 
 
 @functools.cache
 def _wait_for_nanny() -> None:
     time.sleep(_NANNY_SECONDS)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait until fewer batches are at work in this worker than it has threads."""
+    worker = _worker()
+    if worker is None:
+        yield
+        return
+    with _turns(worker.address, worker.state.nthreads):
+        yield
+
+
+@functools.cache
+def _turns(address: str, threads: int) -> threading.Semaphore:
+    return threading.Semaphore(threads)
+
+
+def _let_next_batch_begin() -> None:
+    """Give the worker's thread to the next batch, which fetches its first files and waits for its turn."""
+    if _worker() is not None:
+        distributed.secede()
 
 
 @functools.lru_cache(maxsize=4)
@@ -143,84 +169,57 @@ def load_job(blob: bytes) -> Job:
 
 def worker_name() -> str:
     """Say where this runs: the worker's address, else the host."""
+    worker = _worker()
+    return socket.gethostname() if worker is None else str(worker.address)
+
+
+def _worker() -> distributed.Worker | None:
     try:
-        return str(distributed.get_worker().address)
+        return distributed.get_worker()
     except ValueError:
-        return socket.gethostname()
+        return None
 
 
 def _memory_limit() -> int | None:
-    try:
-        worker = distributed.get_worker()
-    except ValueError:
+    worker = _worker()
+    if worker is None or not worker.memory_manager.memory_limit:
         return None
-    limit = worker.memory_manager.memory_limit
-    return int(limit / max(1, worker.state.nthreads)) if limit else None
+    return int(worker.memory_manager.memory_limit / max(1, worker.state.nthreads))
 
 
 def work(
-    job: Job, items: Sequence[Row], started: Callable[[int], None] = lambda position: None
+    job: Job,
+    items: Sequence[Row],
+    fetches: Fetches,
+    started: Callable[[int], None] = lambda position: None,
 ) -> Iterator[Result]:
     """Read each item and call the function, in order; what fails for a passing reason is tried again later.
 
     Results come in order of position, so that a batch can stop after any of them.
     """
-    fetched = _fetch_ahead(job, items)
-    for position, row in enumerate(items):
-        attempts = 0
-        begun = time.perf_counter()
-        bytes_read = 0
-        future = next(fetched)
-        while True:
-            attempts += 1
+    with closing(fetches):
+        for position, row in enumerate(items):
             started(position)
-            try:
-                data = future.result() if future is not None else _fetch(job, row)
-                bytes_read = len(data)
-                value = job.apply(data, row)
-                failure = None
+            yield _result(job, position, row, fetches)
+
+
+def _result(job: Job, position: int, row: Row, fetches: Fetches) -> Result:
+    attempts = 0
+    bytes_read = 0
+    begun = time.perf_counter()
+    while True:
+        attempts += 1
+        try:
+            data = fetches.take() if attempts == 1 else job.fetch(row.datakey)
+            bytes_read = len(data)
+            value, failure = job.apply(data, row), None
+            break
+        except Exception as error:  # whatever a file does, it becomes its row
+            value, failure = None, failure_of(_with_size(error, row, bytes_read), attempts)
+            if attempts > retries_for(error, job.retries):
                 break
-            except Exception as error:  # whatever a file does, it becomes its row
-                value, failure = None, failure_of(_with_size(error, row, bytes_read), attempts)
-                if attempts > retries_for(error, job.retries):
-                    break
-                future = None
-                time.sleep(min(30.0, 0.5 * 2 ** (attempts - 1)))
-        yield Result(position, value, failure, attempts, time.perf_counter() - begun, bytes_read)
-
-
-def _fetch(job: Job, row: Row) -> bytes | memoryview:
-    return job.fetch(row.datakey) if job.fetches else b""
-
-
-def _fetch_ahead(job: Job, items: Sequence[Row]) -> Iterator[Future[bytes | memoryview] | None]:
-    """Yield the fetch of each item, in order, having begun those of the next ones."""
-    if not job.fetches:
-        yield from (None for _ in items)
-        return
-    window: deque[tuple[Future[bytes | memoryview], int]] = deque()
-    ahead = 0
-    upcoming = iter(items)
-    waiting = next(upcoming, None)
-    try:
-        while waiting is not None or window:
-            while waiting is not None and (not window or (ahead < AHEAD_BYTES and len(window) < AHEAD_ITEMS)):
-                size = int(waiting.get("filesize") or _UNKNOWN_SIZE)
-                window.append((_fetchers().submit(job.fetch, waiting.datakey), size))
-                ahead += size
-                waiting = next(upcoming, None)
-            future, size = window.popleft()
-            yield future
-            ahead -= size
-    finally:
-        for future, _ in window:
-            future.cancel()
-
-
-@functools.cache
-def _fetchers() -> ThreadPoolExecutor:
-    """Return the process's threads for fetching; they wait on the network and need no core."""
-    return ThreadPoolExecutor(AHEAD_ITEMS, thread_name_prefix="helio-burst-fetch")
+            time.sleep(min(30.0, 0.5 * 2 ** (attempts - 1)))
+    return Result(position, value, failure, attempts, time.perf_counter() - begun, bytes_read)
 
 
 def _with_size(error: Exception, row: Row, size: int) -> Exception:
