@@ -334,6 +334,12 @@ def test_what_is_refused_is_not_repeated(base: str, server: _Server, key: str, k
     assert server.counts[key] == 1
 
 
+def test_what_the_server_does_not_know_is_not_transient(base: str) -> None:
+    with pytest.raises(StorageError, match=f"{base}/501-99") as caught:
+        storage.read(f"{base}/501-99", QUICK)
+    assert not isinstance(caught.value, TransientStorageError)
+
+
 def test_numbers_in_a_name_are_no_status(base: str) -> None:
     with pytest.raises(StorageError) as caught:
         storage.read(f"{base}/500/timeout/connection/400-99", QUICK)

@@ -12,7 +12,6 @@ from typing import IO
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv
 
 from helio_burst.catalog.findings import Finding, Severity
@@ -165,13 +164,14 @@ class _PatientReader:
         rows = cells.with_columns(pl.col(name).str.strip_chars(MARKS) for name in self.layout.names)
         rows = rows.with_columns(pl.col(ends[-1]).alias(_STOP))
         rows = read_times(rows, ends)
-        odd = pl.col("datakey").is_null() | (pl.col("datakey") == "") | pl.col(_OVERFLOW).is_not_null()
+        filesize = pl.col("filesize").cast(pl.Int64, strict=False)
+        odd = filesize.is_null() | pl.col("datakey").is_null() | (pl.col("datakey") == "")
+        odd |= pl.col(_OVERFLOW).is_not_null()
         if not self.file.static:
             odd |= pl.col("start").is_null() | (pl.col(ends[-1]).is_null() & (pl.col(_STOP) != ""))
-        filesize = pl.col("filesize").cast(pl.Int64, strict=False)
-        odd |= filesize.is_null()
         stop = pl.col("stop") if "stop" in ends else pl.lit(None, TIME).alias("stop")
-        extras = [pl.when(pl.col(name) != "").then(name) for name in self.layout.names[self.layout.required :]]
+        further = self.layout.names[self.layout.required :]
+        extras = [pl.when(pl.col(name) != "").then(name) for name in further]
         return rows.select("start", stop, "datakey", filesize, *extras, LINE, odd.fill_null(True).alias(_ODD))
 
     def _look_at(self, block: bytes, odd: list[int], numbers: np.ndarray) -> pl.DataFrame:

@@ -21,7 +21,7 @@ _FIELDS = ("year", "month", "day", "day_of_year", "hour", "minute", "second", "f
 
 
 def read_iso(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Read texts that are all written yyyy-mm-ddThh:mm:ssZ, with a fraction or without, several times quicker.
+    """Read texts that are all yyyy-mm-ddThh:mm:ssZ, with a fraction or without, several times quicker.
 
     Raises
     ------
