@@ -45,6 +45,7 @@ def read_parquet(file: IndexFile, span: Timespan | None) -> Iterator[pa.Table]:
             rows = _typed(parquet.read_row_group(group, use_threads=False).rename_columns(names))
             yield rows.append_column(LINE, pa.array(line + np.arange(len(rows))))
             line += len(rows)
+    pa.default_memory_pool().release_unused()  # what decoding took would stay beside the next file's
 
 
 def _has_stop(schema: pa.Schema) -> bool:
