@@ -126,9 +126,8 @@ class Results:
         self._frames.append(frame)
         failed = taken[~ok[taken]]
         if len(failed):
-            why = pl.DataFrame(rows.select(_WHY).take(failed))
-            where = [pl.lit(number, pl.Int32).alias("shard"), pl.Series("row", failed, pl.Int32)]
-            self._failures.append(why.select(*where, *_WHY))
+            shard, row = pl.lit(number, pl.Int32).alias("shard"), pl.Series("row", failed, pl.Int32)
+            self._failures.append(pl.DataFrame(rows.select(_WHY).take(failed)).select(shard, row, *_WHY))
         self._stacked.append(stacks)
         self._ok_per_shard.append(int(ok.sum()))
         for name, values in attrs.items():

@@ -27,8 +27,8 @@ class FileTable:
     def add(self, rows: pa.Table) -> None:
         """Add rows as `read_index` yields them."""
         for name, column in (("start", self._start), ("stop", self._stop)):
-            column += _numbers(rows[name].cast(pa.int64()), _NO_TIME)
-        self._size += _numbers(rows["filesize"], 0)
+            column += _numbers(rows[name].cast(pa.int64()), _NO_TIME).data
+        self._size += _numbers(rows["filesize"], 0).data
         self._no_size += rows["filesize"].is_null().to_numpy().data
         self._texts.append(rows.drop_columns(["start", "stop", "filesize"]))
 
@@ -53,8 +53,8 @@ class FileTable:
         return frame if ordered and not same else _each_once(frame)
 
 
-def _numbers(column: pa.ChunkedArray, null: int) -> memoryview:
-    return column.fill_null(null).to_numpy().data
+def _numbers(column: pa.ChunkedArray, null: int) -> np.ndarray:
+    return column.fill_null(null).to_numpy()  # type: ignore[no-any-return]
 
 
 def _times(nanoseconds: bytearray) -> pd.api.extensions.ExtensionArray:
