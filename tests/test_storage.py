@@ -340,6 +340,13 @@ def test_what_the_server_does_not_know_is_not_transient(base: str) -> None:
     assert not isinstance(caught.value, TransientStorageError)
 
 
+def test_asking_takes_nothing(base: str, server: _Server) -> None:
+    storage.request(f"{base}/key", QUICK)
+    with pytest.raises(MissingObjectError, match=f"Could not read {base}/404-99"):
+        storage.request(f"{base}/404-99", QUICK)
+    assert [command for command, _, _ in server.seen] == ["GET", "GET"]
+
+
 def test_numbers_in_a_name_are_no_status(base: str) -> None:
     with pytest.raises(StorageError) as caught:
         storage.read(f"{base}/500/timeout/connection/400-99", QUICK)

@@ -19,11 +19,12 @@ from distributed import Client
 
 from helio_burst import readers
 from helio_burst.burst import failures as failure_rows
+from helio_burst.burst.clients import use_client
 from helio_burst.burst.job import Job, Reader
 from helio_burst.burst.mapping import prepare
 from helio_burst.burst.pilot import Pilot, run_pilot
 from helio_burst.burst.progress import duration
-from helio_burst.burst.run import Run, use_client
+from helio_burst.burst.run import Run
 from helio_burst.cluster.prices import Prices, hourly_price, is_here, read_prices
 from helio_burst.errors import BurstError, InputError
 

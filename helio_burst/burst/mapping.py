@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from distributed import Client
 
 import helio_burst
 from helio_burst import readers
+from helio_burst.burst.clients import shippable_options
 from helio_burst.burst.combine import as_combine
 from helio_burst.burst.engine import Limits, load_job_from
 from helio_burst.burst.failures import DEFAULT_RETRIES
@@ -22,8 +23,24 @@ from helio_burst.burst.items import as_table
 from helio_burst.burst.job import Job, Reader
 from helio_burst.burst.ledger import Ledger, find
 from helio_burst.burst.outcome import Outcome
-from helio_burst.burst.run import Run, shippable_options
+from helio_burst.burst.run import Run
 from helio_burst.errors import InputError
+
+
+class _Arguments(TypedDict, total=False):
+    """Keyword arguments of `map_files` that do not decide what it returns."""
+
+    read: Reader
+    options: Mapping[str, Any] | None
+    client: Client | None
+    store: str | None
+    combine: Any
+    progress: bool | None
+    retries: Mapping[type[BaseException], int] | None
+    time_limit: float | str | None
+    max_failures: int | None
+    max_time: float | str | None
+    max_cost: float | None
 
 
 @overload
@@ -31,36 +48,16 @@ def map_files(
     function: Callable[..., Any],
     files: pd.DataFrame | list[str],
     *,
-    read: Reader = ...,
-    options: Mapping[str, Any] | None = ...,
-    client: Client | None = ...,
-    store: str | None = ...,
-    combine: Any = ...,
     wait: Literal[True] = ...,
-    progress: bool | None = ...,
-    retries: Mapping[type[BaseException], int] | None = ...,
-    time_limit: float | str | None = ...,
-    max_failures: int | None = ...,
-    max_time: float | str | None = ...,
-    max_cost: float | None = ...,
+    **arguments: Unpack[_Arguments],
 ) -> Outcome: ...
 @overload
 def map_files(
     function: Callable[..., Any],
     files: pd.DataFrame | list[str],
     *,
-    read: Reader = ...,
-    options: Mapping[str, Any] | None = ...,
-    client: Client | None = ...,
-    store: str | None = ...,
-    combine: Any = ...,
     wait: Literal[False],
-    progress: bool | None = ...,
-    retries: Mapping[type[BaseException], int] | None = ...,
-    time_limit: float | str | None = ...,
-    max_failures: int | None = ...,
-    max_time: float | str | None = ...,
-    max_cost: float | None = ...,
+    **arguments: Unpack[_Arguments],
 ) -> Run: ...
 def map_files(
     function: Callable[..., Any],
@@ -123,6 +120,8 @@ def map_files(
     ------
     InputError
         An argument is wrong; nothing was started.
+    StorageError
+        A worker may not read the files; nothing was done.
     RunStopped
         A limit was reached; its ``outcome`` has what was done.
     BurstError

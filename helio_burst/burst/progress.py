@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from helio_burst.cluster.view import in_notebook
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -208,16 +210,8 @@ def open_display(title: str, show: bool | None) -> Display:
     """Choose the display: none if not wanted, else that of the place where the code runs."""
     if show is False:
         return Silent()
-    if _in_notebook():
+    if in_notebook():
         return NotebookDisplay(title)
     if sys.stderr.isatty():
         return TerminalDisplay(title)
     return LogDisplay(title) if show else LogDisplay(title, every=60.0)
-
-
-def _in_notebook() -> bool:
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    return type(get_ipython()).__name__ == "ZMQInteractiveShell"

@@ -7,7 +7,6 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -17,11 +16,11 @@ import cloudpickle
 import polars as pl
 import pyarrow as pa
 import xarray as xr
-from distributed import Client, get_client
+from distributed import Client
 
 import helio_burst
-from helio_burst import storage
 from helio_burst.burst.assemble import assemble
+from helio_burst.burst.clients import check_files, use_client
 from helio_burst.burst.engine import Engine, Limits, dump_job
 from helio_burst.burst.fingerprint import source_of
 from helio_burst.burst.job import Job
@@ -32,7 +31,6 @@ from helio_burst.burst.outcome import Outcome
 from helio_burst.burst.progress import Progress, open_display
 from helio_burst.burst.record import CancelWish, Repeated, describe_cluster, new_run_id, who
 from helio_burst.burst.results import Results
-from helio_burst.cluster import open_cluster
 from helio_burst.errors import BurstError, StorageError
 
 _FOLLOW_SECONDS = 1.0
@@ -234,6 +232,9 @@ class Run:
                 stack.enter_context(Repeated(partial(self._keep_record, wish)))
                 if len(todo) or (self.job.combine is not None and self.ledger is not None):
                     client = stack.enter_context(use_client(self._client))
+                    if len(todo) == len(self._files):
+                        self._progress = replace(self._progress, note="a worker asks for a file")
+                        check_files(client, self.job, todo, self._cancelled.is_set)
                     state = self._run_engine(client, blob, todo, taken_over)
             stopped = self._engine.stopped if self._engine is not None else None
             if self.ledger is not None and state is not None:
@@ -332,32 +333,9 @@ class Run:
         }
 
 
-@contextlib.contextmanager
-def use_client(client: Client | None) -> Iterator[Client]:
-    """Use the given client, else the process's current one, else a local cluster for this run."""
-    if client is not None:
-        yield client
-        return
-    try:
-        current = get_client()
-    except ValueError:
-        current = None
-    if current is not None:
-        yield current
-        return
-    with open_cluster("local") as own:
-        yield own
-
-
 def rerun(outcome: Outcome, client: Client | None = None, progress: bool | None = None) -> Outcome:
     """Do the failed files of an outcome again and return the outcome of all files."""
     run = Run(
         outcome.job, outcome._items, client, outcome.ledger, Limits(), outcome.provenance, earlier=outcome
     )
     return run.start().watch(progress)
-
-
-def shippable_options() -> storage.StorageOptions | None:
-    """Return this process's storage options for the workers, if any was set; else theirs count."""
-    options = storage.default_options()
-    return options if options.model_fields_set else None

@@ -18,7 +18,7 @@ from helio_burst.cluster.targets import Target
 from helio_burst.errors import ClusterError, InputError, nearest
 
 if TYPE_CHECKING:
-    from dask_gateway import Gateway
+    from dask_gateway import Gateway, GatewayCluster
     from dask_gateway.auth import GatewayAuth
     from dask_gateway.client import ClusterReport
     from dask_gateway.options import Options
@@ -291,20 +291,37 @@ def _connect(
         raise ClusterError(f"Cluster {name} is {report.status.name}; list_clusters() shows the running ones.")
     context = report.security.get_connection_args("client")["ssl_context"]
     preflight.check_proxy_route(gateway.proxy_address, name, context)
-    dask_cluster = gateway.connect(name, shutdown_on_close=ours and not request.detached)
+    dask_cluster = gateway.connect(name)
     try:
         client = dask_cluster.get_client()
     except BaseException:
-        dask_cluster.close(shutdown=ours)
+        _close_cluster(dask_cluster)
         raise
     cluster = Cluster(
         client=client,
         dask_cluster=dask_cluster,
+        close=partial(_stop_cluster if ours and not request.detached else _close_cluster, dask_cluster),
         target=target,
         dashboard=report.dashboard_link,
         detached=not ours or request.detached,
     )
-    cluster.finally_(partial(_note_closed, dask_cluster.gateway))
     if ours:
         cluster.scale(request.workers or (1, 50))
     return cluster
+
+
+def _stop_cluster(dask_cluster: GatewayCluster) -> None:
+    """Have the gateway stop a cluster, and close Dask's object for it."""
+    gateway, name = dask_cluster.gateway, dask_cluster.name
+    try:
+        ask(gateway, f"stop cluster {name}", lambda: gateway.stop_cluster(name))
+    except ClusterError as error:
+        raise ClusterError(f"{error} It ends by itself when it has had no client for a while.") from error
+    finally:
+        _close_cluster(dask_cluster)
+
+
+def _close_cluster(dask_cluster: GatewayCluster) -> None:
+    """Close Dask's object for a cluster that goes on."""
+    dask_cluster.close(shutdown=False)
+    _note_closed(dask_cluster.gateway)

@@ -72,6 +72,7 @@ class Cluster:
         client: Client,
         target: Target,
         dask_cluster: Any = None,
+        close: Callable[[], object] | None = None,
         bounds: tuple[int, int] | None = None,
         dashboard: str | None = None,
         notes: Sequence[str] = (),
@@ -87,6 +88,7 @@ class Cluster:
         self.counts_use = False
         self.name = str(getattr(dask_cluster, "name", None) or target.address or target.kind)
         self._dask_cluster = dask_cluster
+        self._close_cluster = close or getattr(dask_cluster, "close", None)
         self._after: list[Callable[[], object]] = []
         self._closed = False
         self._closing = threading.Lock()
@@ -149,9 +151,12 @@ class Cluster:
             stack.callback(ending.remove, self)
             for action in self._after:
                 stack.callback(_close_within, CLOSE_CLUSTER_SECONDS, action, f"the servers of {self.name}")
-            if self._dask_cluster is not None:
-                close = self._dask_cluster.close
-                stack.callback(_close_within, CLOSE_CLUSTER_SECONDS, close, f"cluster {self.name}")
+            if self._close_cluster is not None:
+                stack.callback(
+                    _close_within, CLOSE_CLUSTER_SECONDS, self._close_cluster, f"cluster {self.name}"
+                )
+            # A client that could not be closed would be so once more, for a minute, when Python drops it.
+            stack.callback(setattr, self.client, "status", "closed")
             stack.callback(
                 _close_within, CLOSE_CLIENT_SECONDS, self._close_client, f"the client of {self.name}"
             )

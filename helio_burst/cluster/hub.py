@@ -68,6 +68,7 @@ class LocalHub(Server):
                 "HELIO_BURST_HUB_USERS": ",".join(users),
                 "HELIO_BURST_HUB_PASSWORD": self.password,
                 "HELIO_BURST_HUB_OPERATOR_TOKEN": self._operator_token,
+                "DASK_GATEWAY_ENCRYPT_KEYS": secrets.token_hex(16),  # 32 characters
                 **(environment or {}),
             },
             f"{self.gateway_address}/api/health",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import multiprocessing
 import os
 import socket
 from dataclasses import dataclass, field
-from typing import Any
 
 import dask
 from dask.system import CPU_COUNT
@@ -16,17 +16,38 @@ from distributed import Client, LocalCluster
 from distributed.system import MEMORY_LIMIT
 
 from helio_burst.cluster.handle import Cluster
+from helio_burst.cluster.preflight import root_cause
 from helio_burst.cluster.request import Request
 from helio_burst.cluster.targets import Target
+from helio_burst.errors import ClusterError
 
 DASHBOARD_PORT = 8787
+GUARD = (
+    "Each worker process reads the script that starts it: what a script does must stand below the line "
+    "if __name__ == '__main__':"
+)
 
 
 def start_local(request: Request, target: Target) -> Cluster:
     """Start worker processes here, as many as the machine can hold."""
+    _refuse_in_worker()
     fitted = fit_to_machine(request, CPU_COUNT, MEMORY_LIMIT)
-    with dask.config.set({"distributed.dashboard.link": _dashboard_template()}):
-        dask_cluster = LocalCluster(
+    dask_cluster = _start_workers(request, fitted)
+    # Also with equal bounds: a worker that died while its nanny was still starting is not restarted by it.
+    dask_cluster.adapt(minimum=fitted.low, maximum=fitted.high)
+    return Cluster(
+        client=Client(dask_cluster),
+        dask_cluster=dask_cluster,
+        target=target,
+        bounds=(fitted.low, fitted.high),
+        dashboard=_dashboard_link(dask_cluster),
+        notes=fitted.notes,
+    )
+
+
+def _start_workers(request: Request, fitted: Fitted) -> LocalCluster:
+    try:
+        return LocalCluster(
             n_workers=fitted.low,
             threads_per_worker=fitted.cores,
             memory_limit=fitted.memory or "auto",
@@ -38,17 +59,17 @@ def start_local(request: Request, target: Target) -> Cluster:
             env=dict(request.environment),
             **request.options,
         )
-        dashboard = dask_cluster.dashboard_link
-    # Also with equal bounds: a worker that died while its nanny was still starting is not restarted by it.
-    dask_cluster.adapt(minimum=fitted.low, maximum=fitted.high)
-    return Cluster(
-        client=Client(dask_cluster),
-        dask_cluster=dask_cluster,
-        target=target,
-        bounds=(fitted.low, fitted.high),
-        dashboard=dashboard,
-        notes=fitted.notes,
-    )
+    except RuntimeError as error:
+        cause = root_cause(error)
+        wrong_option = request.options and isinstance(cause, TypeError)
+        advice = f"Correct options={request.options}." if wrong_option else GUARD
+        raise ClusterError(f"No worker process starts on this machine: {cause}. {advice}") from cause
+
+
+def _refuse_in_worker() -> None:
+    """End a worker process that has come here because it runs the script anew which started it."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(f"A worker process was about to open a cluster of its own. {GUARD}")
 
 
 @dataclass(frozen=True)
@@ -107,8 +128,9 @@ def _dashboard_address() -> str:
     return f"127.0.0.1:{DASHBOARD_PORT}"
 
 
-def _dashboard_template() -> Any:
-    """Return the form of the link; on a hub a browser reaches this machine through the user's server only."""
-    if "JUPYTERHUB_SERVICE_PREFIX" in os.environ and importlib.util.find_spec("jupyter_server_proxy"):
-        return "{JUPYTERHUB_SERVICE_PREFIX}proxy/{port}/status"
-    return dask.config.get("distributed.dashboard.link")
+def _dashboard_link(dask_cluster: LocalCluster) -> str:
+    """Return the link; on a hub a browser reaches this machine through the user's server only."""
+    through_hub = "{JUPYTERHUB_SERVICE_PREFIX}proxy/{port}/status"
+    on_hub = "JUPYTERHUB_SERVICE_PREFIX" in os.environ and importlib.util.find_spec("jupyter_server_proxy")
+    with dask.config.set({"distributed.dashboard.link": through_hub} if on_hub else {}):
+        return str(dask_cluster.dashboard_link)

@@ -58,8 +58,10 @@ class Server:
         self.name = name
         self._health = health
         self._command = [sys.executable, "-m", "helio_burst.cluster.child", module, *arguments]
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-        self._environment = {**os.environ, "PATH": path, **environment}
+        self._environment = {**os.environ, **environment}
+        # Servers start others by name (dask, configurable-http-proxy); those of this Python are meant.
+        path = self._environment.get("PATH", os.defpath)
+        self._environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
         self._folder = tempfile.TemporaryDirectory(prefix="helio-burst-")
         self.folder = Path(self._folder.name)
         self.log = self.folder / "log.txt"
@@ -80,7 +82,7 @@ class Server:
         try:
             self._wait(time.monotonic() + seconds)
         except BaseException:
-            self.stop()
+            self._end()
             raise
 
     def _wait(self, deadline: float) -> None:
@@ -105,6 +107,9 @@ class Server:
 
     def stop(self) -> None:
         """End the server and what it has started; the log goes with it."""
+        self._end()
+
+    def _end(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
@@ -151,9 +156,16 @@ class LocalGateway(Server):
                 "HELIO_BURST_GATEWAY_API_ADDRESS": f"127.0.0.1:{free_port()}",
                 "HELIO_BURST_GATEWAY_ADDRESS": public,
                 "HELIO_BURST_GATEWAY_PASSWORD": self.password,
+                "DASK_GATEWAY_ENCRYPT_KEYS": secrets.token_hex(16),  # 32 characters
                 **(environment or {}),
             },
             f"{self.address}/api/health",
         )
         # A hub's token in the environment of a user's server is not for this gateway.
         self._environment.pop("JUPYTERHUB_API_TOKEN", None)
+
+    def stop(self) -> None:
+        """End the gateway and its clusters; also if it has died, since then only its successor knows them."""
+        if self._process is not None and self._process.poll() is not None:
+            self.start()
+        super().stop()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from helio_burst.cluster import batch, gateway, local, one_machine, running, versions
+from helio_burst.cluster import batch, gateway, local, one_machine, running, versions, view
 from helio_burst.cluster.handle import Cluster
 from helio_burst.cluster.request import Request, check_request
 from helio_burst.cluster.targets import Target, choose_target
@@ -181,8 +181,10 @@ def check_first_worker(cluster: Cluster, request: Request) -> None:
 
 def _announce(cluster: Cluster) -> None:
     """Say what was opened and why; on the screen only where a person sits at a prompt."""
-    words = f"Cluster {cluster.name} ({cluster.target.kind}, since {cluster.target.why})"
-    text = "; ".join([words, *cluster.notes, f"dashboard: {cluster.dashboard}" if cluster.dashboard else ""])
-    logger.info("%s", text.rstrip("; "))
-    if hasattr(sys, "ps1"):
-        print(text.rstrip("; "), file=sys.stderr)
+    words = [f"Cluster {cluster.name} ({cluster.target.kind}, since {cluster.target.why})", *cluster.notes]
+    text = "; ".join([*words, f"dashboard: {cluster.dashboard}"] if cluster.dashboard else words)
+    logger.info("%s", text)
+    if view.in_notebook():
+        print(text)  # a notebook shows what goes to stderr as if it were an error
+    elif hasattr(sys, "ps1"):
+        print(text, file=sys.stderr)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +17,13 @@ from distributed import Client
 
 from helio_burst import storage
 from helio_burst.cluster.deadline import within
-from helio_burst.errors import ClusterError, StorageError
+from helio_burst.errors import (
+    ClusterError,
+    InputError,
+    MissingObjectError,
+    StorageError,
+    TransientStorageError,
+)
 
 HTTP_SECONDS = 10.0
 TCP_SECONDS = 5.0
@@ -101,53 +109,63 @@ def check_proxy_route(proxy: str, name: str, context: ssl.SSLContext) -> None:
                     f"The gateway started cluster {name}, but {parts.netloc} does not lead to its scheduler "
                     f"({error}). That is the address of some other server. {PROXY_HINT}"
                 ) from error
-            time.sleep(0.2)
+            time.sleep(0.05)
 
 
-def check_read(client: Client, url: str, seconds: float = 60.0) -> int:
-    """Read one file on a worker, as the job will, so that credentials and region are known to do.
+def check_access(
+    client: Client,
+    urls: Sequence[str],
+    options: storage.StorageOptions | None = None,
+    given_up: Callable[[], bool] = lambda: False,
+) -> None:
+    """Have a worker ask for files until it gets one, so that credentials and region are known to do.
+
+    That is the first one as a rule, and no bytes are taken. A file that is missing, and a server that is
+    busy, are no refusal; they are the job's to deal with.
 
     Parameters
     ----------
     client : distributed.Client
-        A client of the cluster.
-    url : str
-        One file of the job.
-    seconds : float, optional
-        The deadline.
-
-    Returns
-    -------
-    int
-        The bytes of the file.
+        A client of the cluster; its first worker is waited for.
+    urls : sequence of str
+        A few files of the job.
+    options : StorageOptions, optional
+        As the job has them; else those of the workers count.
+    given_up : callable, optional
+        Asked every second whether to go on without an answer.
 
     Raises
     ------
-    StorageError
-        As the worker saw it; the message names the worker.
-    ClusterError
-        If no worker has read it before the deadline.
+    StorageError, InputError
+        As the worker saw it, if files were refused and none was had.
     """
 
-    def read_on_worker(url: str) -> tuple[str, int]:
-        from distributed import get_worker
+    def refusals(urls: Sequence[str], options: storage.StorageOptions | None) -> list[Exception]:
+        found: list[Exception] = []
+        once = (options or storage.default_options()).model_copy(update={"retries": 0})
+        for url in urls:
+            try:
+                storage.request(url, once)
+            except MissingObjectError:
+                continue
+            except TransientStorageError:
+                return []
+            except (StorageError, InputError) as error:
+                found.append(error)
+            else:
+                return []
+        return found
 
-        return get_worker().address, len(storage.read(url))
-
-    future = client.submit(read_on_worker, url, pure=False)
-    try:
-        _, size = future.result(timeout=seconds)
-    except TimeoutError as error:
-        raise ClusterError(f"No worker has read {url} within {seconds:g} s.") from error
-    except StorageError as error:
-        error.add_note(
+    future = client.submit(refusals, list(urls), options, pure=False, priority=100)
+    while not future.done() and not given_up():
+        with contextlib.suppress(TimeoutError):
+            future.exception(timeout=1)  # waits, and raises nothing else
+    if future.status == "finished" and (found := future.result()):
+        found[0].add_note(
             "A worker said so, not this machine: credentials, region and endpoint must be right "
-            "there.  open_cluster(environment={...}) sets variables on the workers."
+            "there. open_cluster(environment={...}) sets variables on the workers."
         )
-        raise
-    finally:
-        future.release()
-    return int(size)
+        raise found[0]
 
 
 def root_cause(error: BaseException) -> BaseException:

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from helio_burst.cluster.handle import Cluster
 
 
+def in_notebook() -> bool:
+    """Say whether this code runs in a notebook's kernel."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    return type(get_ipython()).__name__ == "ZMQInteractiveShell"
+
+
 def facts(cluster: Cluster) -> dict[str, str]:
     """Return what there is to say of a cluster, by its label."""
     if cluster.closed:

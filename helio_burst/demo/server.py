@@ -14,8 +14,15 @@ from typing import Self
 from helio_burst import storage
 from helio_burst.errors import HelioBurstError
 
+# Its input ends with the process that started it, even if that is killed; then it ends too.
 _SERVE = """
-import sys
+import os, sys, threading
+
+def end_with_parent():
+    sys.stdin.read()
+    os._exit(0)
+
+threading.Thread(target=end_with_parent, daemon=True).start()
 from werkzeug.serving import make_server
 from moto.server import DomainDispatcherApplication, create_backend_app
 application = DomainDispatcherApplication(create_backend_app)
@@ -89,6 +96,7 @@ class EmbeddedS3:
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", _SERVE, str(self._port)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -122,6 +130,4 @@ class EmbeddedS3:
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
-            process.wait(10)
-            if process.stdout is not None:
-                process.stdout.close()
+            process.communicate(timeout=10)

@@ -36,6 +36,7 @@ __all__ = [
     "list_objects",
     "read",
     "read_buffer",
+    "request",
     "use",
     "write",
 ]
@@ -94,6 +95,19 @@ def read_buffer(url: str, options: StorageOptions | None = None) -> memoryview:
     if url.startswith("data:"):
         return memoryview(_read_data_url(url))
     return memoryview(_request("read", url, options, lambda store, path: obstore.get(store, path).bytes()))
+
+
+def request(url: str, options: StorageOptions | None = None) -> None:
+    """Ask for an object as `read` does, and take none of it: to learn whether it can be had.
+
+    A GET, and no HEAD: signed URLs allow nothing else, and only its answer says why S3 refuses.
+
+    Raises
+    ------
+    StorageError
+        What `read` would raise.
+    """
+    _request("read", url, options, obstore.get)
 
 
 def write(url: str, data: bytes, options: StorageOptions | None = None, *, if_absent: bool = False) -> None:

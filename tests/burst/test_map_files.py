@@ -17,7 +17,7 @@ from helio_burst import readers, storage
 from helio_burst.burst import Histogram, Mean, RunStopped, map_files, map_partitions, partitions
 from helio_burst.burst.sizing import MOST_ITEMS, Sizer
 from helio_burst.demo.server import EmbeddedS3
-from helio_burst.errors import BurstError, HelioBurstWarning, InputError
+from helio_burst.errors import AccessDeniedError, BurstError, HelioBurstWarning, InputError
 
 quiet = partial(map_files, progress=False)
 
@@ -84,6 +84,25 @@ def test_files_on_s3_and_failures_as_rows(client: Client, s3: EmbeddedS3) -> Non
     again = outcome.retry_failures(client, progress=False)
     assert again.failures["datakey"].tolist() == [keys[3]]
     assert again.to_xarray().sizes == {"file": 11}
+
+
+def test_workers_that_may_not_read_are_one_error(client: Client, s3: EmbeddedS3, tmp_path: Path) -> None:
+    """Told before the work starts, and not by each file; one file that is missing is no reason."""
+    s3.create_bucket("may-not")
+    keys = [f"s3://may-not/{i}.bin" for i in range(5)]
+    for key in keys[1:]:
+        storage.write(key, b"x")
+    length = partial(quiet, len, read=readers.raw, client=client, store=str(tmp_path))
+    storage.use(s3.options.model_copy(update={"anonymous": True}))
+    try:
+        with pytest.raises(AccessDeniedError, match=r"may-not/\d.bin: access denied") as caught:
+            length(keys)
+    finally:
+        storage.use(None)
+    assert "A worker said so" in caught.value.__notes__[0]
+    assert not list(tmp_path.rglob("shards/*"))
+    outcome = length(keys)
+    assert outcome.failures["datakey"].tolist() == keys[:1]
 
 
 def test_arrays_become_one_variable(client: Client, files: pd.DataFrame) -> None:

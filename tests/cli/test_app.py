@@ -21,7 +21,6 @@ from helio_burst.demo.server import EmbeddedS3
 from helio_burst.errors import StorageError
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = "import sys; sys.argv[0] = 'helio-burst'; from helio_burst.cli import main; main()"
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,7 @@ def helio_burst(tmp_path: Path, s3: EmbeddedS3, monkeypatch: pytest.MonkeyPatch)
 def program(folder: Path, server: EmbeddedS3, *arguments: str) -> str:
     """Run a command as a process of its own; return what it says on standard error."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
+        [sys.executable, "-m", "helio_burst", *arguments],
         cwd=folder,
         env=os.environ | server.environment | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -87,7 +86,8 @@ def write_job(folder: Path, registry: str, **changes: object) -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    probe = PROGRAM.replace("main()", "") + (
+    probe = (
+        "import sys\nfrom helio_burst.cli import main"
         "\ntry: main()\nexcept SystemExit: pass"
         "\nheavy = {'numpy', 'pandas', 'xarray', 'distributed', 'matplotlib', 'polars'} & set(sys.modules)"
         "\nprint('heavy:', sorted(heavy), file=sys.stderr)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -64,7 +65,8 @@ def no_other_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def hub() -> Iterator[LocalHub]:
-    with LocalHub(users=["ada", "bob"]) as server:
+    # Also where nobody has put this Python's programs on the path.
+    with LocalHub(users=["ada", "bob"], environment={"PATH": os.defpath}) as server:
         yield server
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import psutil
 import pytest
 from distributed import Client
 
 import helio_burst
+from helio_burst import readers
+from helio_burst.burst import Run, map_files
 from helio_burst.cluster import Cluster, list_clusters, open_cluster, stop_all
 from helio_burst.cluster.gateway import close_gateway, connect_gateway
 from helio_burst.cluster.one_machine import LocalGateway, free_port
 from helio_burst.cluster.targets import Target
-from helio_burst.errors import ClusterError, InputError
+from helio_burst.errors import BurstError, ClusterError, InputError
 from tests.cluster.conftest import until
 
 ROOT = Path(helio_burst.__file__).resolve().parents[1]
@@ -178,7 +181,7 @@ def test_a_detached_cluster_lives_on(configured: LocalGateway) -> None:
     close_gateway(client)
 
 
-ORPHAN = """
+SESSION = """
 import dask, sys
 from helio_burst.cluster import open_cluster
 address, user, password = sys.argv[1:]
@@ -189,20 +192,38 @@ sys.stdin.read()
 """
 
 
-def test_a_client_that_is_killed_leaves_nothing(configured: LocalGateway) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", ORPHAN, configured.address, configured.user, configured.password],
+@contextlib.contextmanager
+def session(gateway: LocalGateway) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process with an open cluster, and the cluster's name; it ends when its input does."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SESSION, gateway.address, gateway.user, gateway.password],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-    )
-    with process:
+    ) as process:
         assert process.stdout is not None
-        name = process.stdout.readline().strip()
+        yield process, process.stdout.readline().strip()
+
+
+def test_a_client_that_is_killed_leaves_nothing(configured: LocalGateway) -> None:
+    with session(configured) as (process, name):
         assert name in set(list_clusters()["name"])
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     until(lambda: name not in set(list_clusters()["name"]))
+
+
+def test_a_cluster_that_has_gone_lets_its_client_end(configured: LocalGateway) -> None:
+    with session(configured) as (process, name):
+        client = connect_gateway(Target("gateway", configured.address))
+        client.stop_cluster(name)
+        close_gateway(client)
+        until(lambda: name not in set(list_clusters()["name"]))
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        assert "Traceback" not in errors
+        assert "Exception ignored" not in errors
 
 
 def test_a_gateway_at_its_limit(configured: LocalGateway, full: None) -> None:
@@ -229,13 +250,49 @@ def test_more_workers_than_the_gateway_allows(gateway_cluster: Cluster) -> None:
     gateway_cluster.scale((1, 2))
 
 
+def test_a_gateway_that_is_killed_and_started_again(
+    gateway: LocalGateway, gateway_cluster: Cluster, tmp_path: Path
+) -> None:
+    """Scheduler and workers live on, and so does the client; its futures do not, but a ledger is left."""
+
+    def slow(row: Any) -> int:
+        from time import sleep
+
+        sleep(0.05)  # so that the gateway dies in the middle of the work
+        return int(row.datakey)
+
+    def start() -> Run:
+        files = [str(number) for number in range(200)]
+        return map_files(slow, files, read=readers.row, client=client, store=str(tmp_path), wait=False)
+
+    client = gateway_cluster.client
+    run = start()
+    until(lambda: run.progress.done)
+    assert gateway._process is not None
+    gateway._process.kill()
+    gateway._process.wait()
+    with pytest.raises(BurstError, match=r"lost the connection(.|\n)*the same call goes on from there"):
+        run.result(60)
+    gateway.start()
+    until(lambda: client.status == "running")
+    outcome = start().result(60)
+    assert outcome.progress.resumed > 0
+    assert sorted(outcome.to_xarray(name="number")["number"].values) == list(range(200))
+    gateway_cluster.scale((1, 2))  # the gateway knows its clusters
+
+
 def test_the_package_starts_its_own_gateway(no_other_clusters: None) -> None:
-    """`stop_all` ends it too."""
+    """`stop_all` ends it too, and its cluster even if the gateway has died."""
     cluster = open_cluster("gateway-local", workers=1)
     client: Client = cluster.client
     address = str(cluster.target.address)
-    assert client.submit(sum, [1, 2]).result() == 3
+    worker, scheduler = client.submit(os.getpid).result(), client.run_on_scheduler(os.getpid)
     assert list_clusters().set_index("name").loc[cluster.name, "kind"] == "gateway-local"
+    where = address.removeprefix("http://")
+    (server,) = [child for child in psutil.Process().children() if where in child.environ().values()]
+    server.kill()
     assert stop_all() == [cluster.name]
+    assert not psutil.pid_exists(worker)
+    assert not psutil.pid_exists(scheduler)
     with pytest.raises(ClusterError, match="nothing listens"):
         open_cluster(address)

@@ -76,6 +76,8 @@ def test_a_notebook_on_the_hub_bursts(hub: LocalHub, token: str, laptop: Cluster
     total, why, dashboard, name = json.loads(outputs[2]["text"])
     assert total == 90
     assert why == "Dask's configuration names a gateway"
+    assert outputs[0]["name"] == "stdout"
+    assert outputs[0]["text"].startswith(f"Cluster {name} (gateway, since {why}); dashboard: ")
     assert dashboard == f"/services/dask-gateway/clusters/{name}/status"
     with urllib.request.urlopen(hub.address + dashboard, timeout=30) as page:
         assert b"Dask" in page.read()

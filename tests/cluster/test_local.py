@@ -8,36 +8,37 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from distributed import KilledWorker, LocalCluster, get_client
+from distributed import KilledWorker, get_client
 
 import helio_burst
-from helio_burst.cluster import Cluster, check_read, list_clusters, open_cluster, stop_all
+from helio_burst.cluster import Cluster, list_clusters, open_cluster
 from helio_burst.cluster.ending import open_clusters
 from helio_burst.cluster.handle import _close_within
-from helio_burst.demo.server import EmbeddedS3
-from helio_burst.errors import ClusterError, InputError, MissingObjectError
+from helio_burst.cluster.local import GUARD
+from helio_burst.cluster.targets import Target
+from helio_burst.errors import ClusterError
 from tests.cluster.conftest import until
 
 ROOT = Path(helio_burst.__file__).resolve().parents[1]
 pytestmark = pytest.mark.xdist_group("local-cluster")
 
 
-def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3: EmbeddedS3) -> None:
+def test_a_local_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("platformdirs.user_log_path", lambda name: tmp_path)
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)  # as where a person sits at a prompt
     cluster = open_cluster("local", workers=1, environment={"SIGN": 7})
+    assert f"Cluster {cluster.name} (local, since it was asked for); dashboard: " in capsys.readouterr().err
     with pytest.raises(KilledWorker) as caught, cluster as client:  # noqa: PT012  # the whole life of it
         assert get_client() is client
         assert client.submit(lambda: os.environ["SIGN"]).result() == "7"
         assert cluster.size().workers == 1
         assert list_clusters()["name"].tolist() == [cluster.name]
-
-        s3.create_bucket("preflight")
-        with pytest.raises(MissingObjectError, match="none") as missing:
-            check_read(client, "s3://preflight/none.fits")
-        assert "A worker said so" in missing.value.__notes__[0]
 
         # One death more than one is proof enough; the burst engine finds the file by itself.
         client.submit(lambda: os.kill(os.getpid(), signal.SIGKILL)).result()
@@ -52,30 +53,6 @@ def test_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3: Em
     cluster.close()  # again is no error
 
 
-def test_a_running_scheduler_is_left_alive(tmp_path: Path, no_other_clusters: None) -> None:
-    with LocalCluster(
-        n_workers=1, processes=False, dashboard_address="127.0.0.1:0", protocol="tcp://"
-    ) as running:
-        with open_cluster(running.scheduler_address) as client:
-            assert client.submit(sum, [1, 2]).result() == 3
-        file = tmp_path / "scheduler.json"
-        running.scheduler.scheduler_file = str(file)
-        file.write_text(f'{{"address": "{running.scheduler_address}"}}')
-        cluster = open_cluster(file)
-        assert stop_all() == [cluster.name]
-        assert cluster.closed
-        assert running.scheduler.status.name == "running"
-        with pytest.raises(InputError, match=r"runs already; workers cannot be chosen"):
-            open_cluster(running.scheduler_address, workers=3)
-
-
-def test_nothing_at_the_address() -> None:
-    from helio_burst.cluster.one_machine import free_port
-
-    with pytest.raises(ClusterError, match=r"No Dask scheduler at tcp://.*nothing listens.*server up"):
-        open_cluster(f"tcp://127.0.0.1:{free_port()}")
-
-
 def test_a_close_that_hangs_or_fails_does_not_stop_the_rest(caplog: pytest.LogCaptureFixture) -> None:
     import threading
 
@@ -86,6 +63,20 @@ def test_a_close_that_hangs_or_fails_does_not_stop_the_rest(caplog: pytest.LogCa
         "Closing the thing failed: TimeoutError: no answer within 0.05 s",
         "Closing the other failed: ZeroDivisionError: division by zero",
     ]
+
+
+def test_a_client_that_cannot_be_closed_is_left_alone() -> None:
+    """Python would close it again, and wait for a minute, when it drops it."""
+
+    class Unreachable:
+        status = "running"
+
+        def close(self, timeout: float) -> None:
+            raise OSError("the scheduler is gone")
+
+    client: Any = Unreachable()
+    Cluster(client=client, target=Target("running")).close()
+    assert client.status == "closed"
 
 
 SCRIPT = """
@@ -134,6 +125,24 @@ def test_nothing_outlives_its_process(tmp_path: Path) -> None:
         assert process.returncode == ways[way], errors
     assert len(workers) == 3
     until(lambda: not any(psutil.pid_exists(pid) for pid in workers), 20)
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
+    """Its worker processes run it anew, and would open clusters without end."""
+    file = tmp_path / "script.py"
+    file.write_text("from helio_burst.cluster import open_cluster\nopen_cluster('local', workers=1)\n")
+    done = subprocess.run(
+        [sys.executable, str(file)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    first, *_, last = done.stderr.strip().splitlines()
+    assert first == f"A worker process was about to open a cluster of its own. {GUARD}"
+    assert last.startswith("helio_burst.errors.ClusterError: No worker process starts on this machine: ")
+    assert last.endswith(GUARD)
 
 
 def test_the_representation() -> None:

@@ -1,21 +1,43 @@
 from __future__ import annotations
 
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 
 from helio_burst import storage
-from helio_burst.cluster import check_read, root_cause
+from helio_burst.cluster import check_access, root_cause
 from helio_burst.cluster.cost import CountUse, Use
+from helio_burst.cluster.one_machine import free_port
 from helio_burst.cluster.prices import Prices
 from helio_burst.cluster.versions import PACKAGES, check_versions, compare, versions_here
 from helio_burst.demo.server import EmbeddedS3
-from helio_burst.errors import ClusterError, HelioBurstWarning
+from helio_burst.errors import AccessDeniedError, ClusterError, HelioBurstWarning
 
 
-def test_a_file_is_read_on_a_worker(client: Client, s3: EmbeddedS3) -> None:
-    s3.create_bucket("preflight-read")
-    storage.write("s3://preflight-read/one.fits", b"1234567")
-    assert check_read(client, "s3://preflight-read/one.fits") == 7
+def test_a_worker_asks_for_a_file(client: Client, s3: EmbeddedS3) -> None:
+    s3.create_bucket("closed")
+    s3.create_bucket("open", public=True)
+    for name in ("closed/one", "closed/two", "open/one"):
+        storage.write(f"s3://{name}.fits", b"1234567")
+    check_access(client, ["s3://closed/one.fits"])
+
+    nobody = s3.options.model_copy(update={"anonymous": True})
+    with pytest.raises(AccessDeniedError, match=r"closed/one\.fits: access denied") as caught:
+        check_access(client, ["s3://closed/one.fits", "s3://closed/two.fits"], nobody)
+    assert "A worker said so" in caught.value.__notes__[0]
+    # One refusal, one file that is missing, and a server that does not answer now are the job's to deal with.
+    check_access(client, ["s3://closed/one.fits", "s3://open/one.fits"], nobody)
+    check_access(client, ["s3://open/none.fits"], nobody)
+    check_access(client, [f"http://127.0.0.1:{free_port()}/one.fits"])
+
+
+def test_the_first_worker_is_waited_for_until_one_gives_up() -> None:
+    with (
+        LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        answers = iter([False, True])
+        check_access(client, ["s3://closed/one.fits"], given_up=lambda: next(answers))
+        assert next(answers, None) is None
 
 
 def test_versions_of_a_worker(client: Client) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from helio_burst.burst.clients import shippable_options
 from helio_burst.burst.detached.order import LEASE
 from helio_burst.burst.engine import load_job_from
 from helio_burst.burst.lease import Lease
@@ -19,7 +20,6 @@ from helio_burst.burst.outcome import Outcome
 from helio_burst.burst.progress import Progress
 from helio_burst.burst.record import CancelWish, latest_record
 from helio_burst.burst.results import Results
-from helio_burst.burst.run import shippable_options
 from helio_burst.burst.shard import decode_state
 from helio_burst.errors import BurstError, MissingObjectError
 

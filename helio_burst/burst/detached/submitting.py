@@ -17,6 +17,7 @@ import pandas as pd
 import psutil
 
 from helio_burst import readers
+from helio_burst.burst.clients import shippable_options
 from helio_burst.burst.detached import on_scheduler
 from helio_burst.burst.detached.looking import SUBMISSION, DetachedJob
 from helio_burst.burst.detached.order import DRIVER, LEASE, Order
@@ -26,7 +27,6 @@ from helio_burst.burst.lease import Lease
 from helio_burst.burst.ledger import Ledger, find
 from helio_burst.burst.mapping import prepare
 from helio_burst.burst.record import CancelWish, latest_record, new_run_id, who
-from helio_burst.burst.run import shippable_options
 from helio_burst.cluster import open_cluster
 from helio_burst.cluster.request import check_request
 from helio_burst.cluster.targets import Target, choose_target

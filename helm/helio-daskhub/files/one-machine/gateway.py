@@ -25,6 +25,9 @@ c.UnsafeLocalBackend.cluster_heartbeat_period = 5
 c.UnsafeLocalBackend.worker_start_timeout = 90
 c.UnsafeLocalBackend.sigint_timeout = 3
 
+# A gateway that is killed and started again knows its clusters; DASK_GATEWAY_ENCRYPT_KEYS opens its file.
+c.UnsafeLocalBackend.db_url = "sqlite:///gateway.sqlite"
+
 # Credentials and settings reach the workers as they do on this machine.
 PASSED_ON = ("AWS_", "DASK_", "HELIO_BURST_STORAGE_", "CONDA_", "LC_", "SSL_", "COVERAGE_")
 c.UnsafeLocalBackend.inherited_environment = [
