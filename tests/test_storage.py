@@ -334,6 +334,12 @@ def test_what_is_refused_is_not_repeated(base: str, server: _Server, key: str, k
     assert server.counts[key] == 1
 
 
+def test_what_the_server_does_not_know_is_not_transient(base: str) -> None:
+    with pytest.raises(StorageError, match=f"{base}/501-99") as caught:
+        storage.read(f"{base}/501-99", QUICK)
+    assert not isinstance(caught.value, TransientStorageError)
+
+
 def test_asking_takes_nothing(base: str, server: _Server) -> None:
     storage.request(f"{base}/key", QUICK)
     with pytest.raises(MissingObjectError, match=f"Could not read {base}/404-99"):

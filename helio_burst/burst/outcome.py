@@ -70,7 +70,7 @@ class Outcome:
 
     def _rows(self) -> pl.DataFrame:
         if self._table is None:
-            self._table = self._results.table(self._items)
+            self._table = self._results.table()
         return self._table
 
     @property

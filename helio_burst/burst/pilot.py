@@ -131,7 +131,8 @@ def run_pilot(client: Client, run: Run, blob: bytes, items: pa.Table, sample: in
         _submit(client, run, blob, items, plan, number): items.take(_places(plan, number))
         for number in range(plan.hands)
     }
-    results = Results(run.ledger)
+    measured = sorted({*plan.chosen, *plan.warming})
+    results = Results(items.take(measured), run.ledger)
     read = done = 0
     try:
         for future, part in parts.items():
@@ -147,10 +148,9 @@ def run_pilot(client: Client, run: Run, blob: bytes, items: pa.Table, sample: in
         client.cancel(list(parts))
         client.set_metadata([BEGUN, run.id], {})
     results.refresh()
-    measured = sorted({*plan.chosen, *plan.warming})
     # In a list too short for files to warm up on, the first file of each thread does for that.
     cold = {_places(plan, number)[0] for number in range(plan.hands)}
-    table = results.table(items.take(measured))
+    table = results.table()
     rows = table.with_columns(pl.Series("warm", [position not in cold for position in measured]))
     rows = rows.filter(pl.col("ok").is_not_null())
     return Pilot(rows, results.failures(table), read / done if done else math.nan, plan.threads)

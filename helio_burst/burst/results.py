@@ -1,4 +1,4 @@
-"""The shards of a run brought together: one row an item, whichever batches and runs they came from."""
+"""The shards of a run brought together: one row a file, whichever batches and runs they came from."""
 
 from __future__ import annotations
 
@@ -17,6 +17,47 @@ from helio_burst.burst.shard import Shard
 
 # Why an item failed: kept apart, since few have it and it is long.
 _WHY = ("error", "message", "traceback")
+_SCHEMA = {
+    "ok": pl.Boolean, "attempts": pl.Int32, "seconds": pl.Float32, "worker": pl.Categorical,
+    "passing": pl.Boolean, "shard": pl.Int32, "row": pl.Int32,
+}  # fmt: skip
+# Shards read from the ledger and not yet taken in.
+_AT_ONCE = 16
+
+
+class _Places:
+    """Tells where in the list of files an item is, by its keys.
+
+    Hashes find the place and the keys themselves confirm it, in a fraction of the memory of a join.
+    """
+
+    def __init__(self, files: pa.Table) -> None:
+        self.keys = pl.DataFrame(files.select([name for name in KEYS if name in files.column_names]))
+        # Of a million hashes two are alike in one list of thirty million; another seed mends that.
+        for self._seed in range(8):
+            hashes = self._hash(self.keys)
+            self._order = np.argsort(hashes)
+            self._sorted = hashes[self._order]
+            if (self._sorted[1:] != self._sorted[:-1]).all():
+                break
+
+    def find(self, rows: pa.Table) -> np.ndarray:
+        """Return the place of each row's file; -1 where it is none of them."""
+        if not len(self.keys):
+            return np.full(len(rows), -1)
+        given = pl.DataFrame(rows.select([name for name in KEYS if name in rows.column_names]))
+        keys = given.select(
+            (pl.col(name) if name in given.columns else pl.lit(None)).cast(kind).alias(name)
+            for name, kind in self.keys.schema.items()
+        )
+        nearest = np.searchsorted(self._sorted, self._hash(keys)).clip(max=len(self._order) - 1)
+        places = self._order[nearest]
+        there = self.keys[places]
+        same = pl.DataFrame([keys[name].eq_missing(there[name]) for name in keys.columns])
+        return np.where(same.select(pl.all_horizontal(pl.all())).to_series().to_numpy(), places, -1)
+
+    def _hash(self, keys: pl.DataFrame) -> np.ndarray:
+        return keys.select(pl.struct(pl.all()).hash(self._seed)).to_series().to_numpy()
 
 
 class Results:
@@ -24,18 +65,26 @@ class Results:
 
     Parameters
     ----------
+    files : Table
+        What the run is over. A ledger may hold more, which does not count.
     ledger : Ledger, optional
         Where the shards are; without one they are kept in memory.
     """
 
-    def __init__(self, ledger: Ledger | None = None) -> None:
+    def __init__(self, files: pa.Table, ledger: Ledger | None = None) -> None:
         self.ledger = ledger
-        self._shards: list[list[xr.Dataset]] = []
-        self._failures: list[pl.DataFrame] = []
+        self._places = _Places(files)
+        # Of each file: the row of all frames that counts, and whether it is a result; -1 where there is none.
+        self._source = np.full(len(files), -1)
+        self._ok = np.full(len(files), -1, np.int8)
+        self._count = 0
         self._frames: list[pl.DataFrame] = []
+        self._failures: list[pl.DataFrame] = []
+        self._shards: list[list[xr.Dataset]] = []
         self._names: list[str] = []
         self._attrs: dict[str, dict[str, Any]] = {}
         self._stacked: list[int] = []
+        self._ok_per_shard: list[int] = []
         self._lock = threading.Lock()
 
     def add(self, shard: Shard) -> None:
@@ -51,24 +100,36 @@ class Results:
         with self._lock:
             known = set(self._names)
             names = [name for name in self.ledger.names() if name not in known]
-            for name, (rows, note) in zip(names, self.ledger.read_rows(names), strict=True):
-                self._names.append(name)
-                self._note(rows, note.get("attrs", {}), note.get("stacks", 0))
+            for first in range(0, len(names), _AT_ONCE):
+                some = names[first : first + _AT_ONCE]
+                for name, (rows, note) in zip(some, self.ledger.read_rows(some), strict=True):
+                    self._names.append(name)
+                    self._note(rows, note.get("attrs", {}), note.get("stacks", 0))
 
     def _note(self, rows: pa.Table, attrs: dict[str, dict[str, Any]], stacks: int) -> None:
-        frame = pl.from_arrow(rows)
-        assert isinstance(frame, pl.DataFrame)
+        """Take in the rows that count: a result before a failure, then the latest."""
+        ok = rows["ok"].to_numpy()
+        places = self._places.find(rows)
+        known = np.flatnonzero(places >= 0)
+        taken = known[ok[known] | (self._ok[places[known]] != 1)]
+        self._ok[places[taken]] = ok[taken]
+        self._source[places[taken]] = np.arange(self._count, self._count + len(taken))
+        self._count += len(taken)
         number = len(self._stacked)
-        frame = frame.with_columns(
+        kept = [name for name in rows.column_names if name not in (*KEYS, *_WHY)]
+        # What is taken is a copy: it does not hold the whole message in memory in which it came.
+        frame = pl.DataFrame(rows.select(kept).take(taken)).with_columns(
             pl.col("worker").cast(pl.String).cast(pl.Categorical),
             pl.lit(number, pl.Int32).alias("shard"),
-            pl.int_range(pl.len(), dtype=pl.Int32).alias("row"),
+            pl.Series("row", taken, pl.Int32),
         )
-        failed = frame.filter(pl.col("ok").not_())
+        self._frames.append(frame)
+        failed = taken[~ok[taken]]
         if len(failed):
-            self._failures.append(failed.select("shard", "row", *_WHY))
-        self._frames.append(frame.drop(_WHY))
+            shard, row = pl.lit(number, pl.Int32).alias("shard"), pl.Series("row", failed, pl.Int32)
+            self._failures.append(pl.DataFrame(rows.select(_WHY).take(failed)).select(shard, row, *_WHY))
         self._stacked.append(stacks)
+        self._ok_per_shard.append(int(ok.sum()))
         for name, values in attrs.items():
             self._attrs.setdefault(name, values)
 
@@ -77,7 +138,7 @@ class Results:
         """Attributes of the scalar variables."""
         return self._attrs
 
-    def table(self, files: pa.Table, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def table(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Return one row a file, in the files' order, with columns null where it is not done yet.
 
         An item that was done more than once counts once: a result before a failure, then the latest.
@@ -85,32 +146,17 @@ class Results:
         Parameters
         ----------
         columns : sequence of str, optional
-            Of ok, attempts, seconds, worker, passing, shard, row and the values; all by default.
+            Beside the keys, ok and shard: of attempts, seconds, worker, passing, row and the values; all by
+            default.
         """
-        keys = [name for name in KEYS if name in files.column_names]
-        wanted = pl.from_arrow(files.select(keys))
-        assert isinstance(wanted, pl.DataFrame)
         with self._lock:
-            frames = list(self._frames)
-        if not frames:
-            empty = {"ok": pl.Boolean, "attempts": pl.Int32, "seconds": pl.Float32, "worker": pl.String}
-            empty |= {"passing": pl.Boolean, "shard": pl.Int32, "row": pl.Int32}
-            return wanted.with_columns(pl.lit(None, kind).alias(name) for name, kind in empty.items())
+            frames = [pl.DataFrame(schema=_SCHEMA), *self._frames]
+            source = pl.Series(self._source)
         if columns is not None:
-            chosen = {*KEYS, *columns, "ok", "shard"}
-            frames = [frame.select(name for name in frame.columns if name in chosen) for frame in frames]
-        done = pl.concat(frames, how="diagonal_relaxed")
-        for name in keys:
-            if name not in done.columns:
-                done = done.with_columns(pl.lit(None, wanted.schema[name]).alias(name))
-            done = done.with_columns(pl.col(name).cast(wanted.schema[name]))
-        surplus = [name for name in KEYS if name in done.columns and name not in keys]
-        done = done.drop(surplus)
-        # Hashes that all differ prove that there is nothing twice, in a fraction of the memory.
-        if done.select(pl.struct(keys).hash()).to_series().n_unique() < len(done):
-            done = done.sort("ok", "shard", descending=True, maintain_order=True)
-            done = done.unique(keys, keep="first", maintain_order=True)
-        return wanted.join(done, on=keys, how="left", nulls_equal=True, maintain_order="left")
+            frames = [frame.select("ok", "shard", *columns) for frame in frames]
+        source = source.set(source < 0, None)
+        done = pl.concat(frames, how="diagonal_relaxed").select(pl.all().gather(source))
+        return self._places.keys.hstack(done)
 
     def failures(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return the rows of a table that failed, with error, message and traceback."""
@@ -156,4 +202,4 @@ class Results:
 
     def ok_per_shard(self) -> list[int]:
         """Return how many items with a result each shard holds."""
-        return [int(frame["ok"].sum()) for frame in self._frames]
+        return self._ok_per_shard

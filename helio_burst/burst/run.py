@@ -74,7 +74,7 @@ class Run:
         self.limits = limits
         self._provenance = provenance
         self._earlier = earlier
-        self._results = earlier._results if earlier is not None else Results(ledger)
+        self._results = earlier._results if earlier is not None else Results(files, ledger)
         self._engine: Engine | None = None
         self._progress = Progress(total=len(files))
         self._began = datetime.now(UTC)
@@ -107,7 +107,7 @@ class Run:
     def partial(self, name: str | None = None, dim: str | None = None) -> xr.Dataset:
         """Return the results so far, as `Outcome.to_xarray` will return them all."""
         self._results.refresh()
-        return assemble(self._results, self._results.table(self._files), self._files, name, dim)
+        return assemble(self._results, self._results.table(), self._files, name, dim)
 
     def result(self, timeout: float | None = None) -> Outcome:
         """Wait for the end and return the outcome.
@@ -183,7 +183,7 @@ class Run:
     def _look_at_ledger(self, note: str = "") -> pl.DataFrame:
         """Count what the ledger, or the memory, has of the files."""
         self._results.refresh()
-        table = self._results.table(self._files, ["passing"])
+        table = self._results.table(["passing"])
         self._progress = replace(
             self._progress,
             done=int(table["ok"].is_not_null().sum()),

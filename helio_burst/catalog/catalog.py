@@ -161,7 +161,8 @@ class Catalog:
         DataFrame
             Sorted by start, without duplicates; columns start, stop (datetime64[ns, UTC]; stop is NaT where
             the index has none, as before version 0.5), datakey (str, a URL), filesize (Int64, bytes), then
-            the columns that the index has beside. ``attrs`` holds catalog, endpoint, id, title, start, stop.
+            the columns that the index has beside. ``attrs`` holds catalog, endpoint, id, title, start, stop,
+            and citation, contact, about where the entry has them; a run takes them on into its results.
 
         Raises
         ------

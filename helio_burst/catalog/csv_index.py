@@ -1,30 +1,34 @@
-"""CSV index files: a quick pass over all lines, then a patient one over the lines that are odd."""
+"""CSV index files: a quick pass over each block of lines, and a patient one over blocks with odd lines."""
 
 from __future__ import annotations
 
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import IO
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
+from pyarrow import csv
 
 from helio_burst.catalog.findings import Finding, Severity
 from helio_burst.catalog.index_file import IndexFile
 from helio_burst.catalog.layout import HEAD, MARKS, Layout, find_layout, is_time, split
-from helio_burst.catalog.times import TIME, Writing, read_times
+from helio_burst.catalog.times import PLAIN, TIME, UTC, read_iso, read_times
 from helio_burst.timespan import Timespan
 
-# Bytes read at once: a whole file is read little by little, to bound the memory, unless few rows are kept.
-_BLOCK, _WHOLE = 3 << 20, 256 << 20
-# Up to so many odd lines of a block are looked at one by one; beyond, the slower reading of all pays.
-_FEW = 100
-LINE, _OVERFLOW, _ODD, _STOP = "\x00line", "\x00overflow", "\x00odd", "\x00stop"
+# Bytes read at once: a file is read little by little, to bound the memory.
+_BLOCK = 1 << 20
+# The quick pass takes values as they are; a carriage return at the end of a line is part of none. First bytes
+# do, as single ones are found several times quicker.
+_MARKS = [mark.encode()[:1] for mark in MARKS if mark != "\r"]
+LINE, _OVERFLOW, _ODD, _STOP = "\x01line", "\x01overflow", "\x01odd", "\x01stop"
 
 
-def read_csv(file: IndexFile, span: Timespan | None, findings: list[Finding]) -> Iterator[pl.DataFrame]:
+def read_csv(file: IndexFile, span: Timespan | None, findings: list[Finding]) -> Iterator[pa.Table]:
     """Read the rows of a CSV index, in the order of the file; with a span, all that may overlap it.
 
     Beside the columns of an index, LINE is the number of the row's line.
@@ -34,9 +38,21 @@ def read_csv(file: IndexFile, span: Timespan | None, findings: list[Finding]) ->
         opened.seek(0)
         for _ in range(layout.skip):
             opened.readline()
-        reader = _Reader(file, layout, span, findings)
-        while block := opened.read(_BLOCK if span is None else _WHOLE):
-            yield reader.read(block + opened.readline())
+        patient = _PatientReader(file, layout, findings)
+        line = layout.skip + 1
+        while block := opened.read(_BLOCK):
+            block += opened.readline()
+            begins = np.append(0, np.flatnonzero(np.frombuffer(block, np.uint8)[:-1] == ord("\n")) + 1)
+            numbers = line + np.arange(len(begins))
+            line += len(begins)
+            if span is not None:
+                kept = _near(block, begins, span, with_stop="stop" in layout.ends)
+                numbers = numbers[kept]
+                ends = np.append(begins[1:], len(block))[kept]
+                lines = zip(begins[kept].tolist(), ends.tolist(), strict=True)
+                block = b"".join(block[begin:end] for begin, end in lines)
+            rows = None if file.static else _read_quickly(block, layout, numbers)
+            yield patient.read(block, numbers) if rows is None else rows
 
 
 def _open(file: IndexFile) -> IO[bytes]:
@@ -50,47 +66,74 @@ def _open(file: IndexFile) -> IO[bytes]:
         return io.BytesIO(archive.read(names[0]))
 
 
-def may_overlap(span: Timespan, ends: Sequence[str]) -> pl.Expr:
-    """Rule rows out by the texts of their days, which is much quicker than reading the times.
+def _near(block: bytes, begins: np.ndarray, span: Timespan, *, with_stop: bool) -> np.ndarray:
+    """Return which lines may overlap a range, which is much quicker told than their times are read.
 
-    Days written yyyy-mm-dd sort as texts; rows with any other writing stay in. Two days more at each end
-    leave room for clocks that run to 24:00.
+    Days written yyyy-mm-dd sort as texts; lines of any other look stay in. Two days more at each end leave
+    room for clocks that run to 24:00.
     """
-    first = pl.lit((span.start - timedelta(days=2)).strftime("%Y-%m-%d"))
-    last = pl.lit((span.stop + timedelta(days=2)).strftime("%Y-%m-%d"))
-    texts = [pl.col(name) for name in ends]
-    near = (texts[0] < last) & pl.any_horizontal(text >= first for text in texts)
-    # Bare comparisons of a digit and a dash cost a third of what a pattern does.
-    dated = [text.is_between(pl.lit("0"), pl.lit(":")) & (text.str.slice(7, 1) == "-") for text in texts]
-    return near | ~pl.all_horizontal(dated).fill_null(False)
+    text = np.frombuffer(block + bytes(64), np.uint8)
+    days = np.ndarray(len(text) - 9, "S10", text, strides=(1,))
+    width = min(block.find(b","), 50)  # of the start, as the first line has it
+    starts, stops = days[begins], days[begins + width + 1]
+    dated = _are_days(starts) & (text[begins + 10] == ord("T")) & (text[begins + width] == ord(","))
+    first, last = ((span[i] + timedelta(days=d)).strftime("%Y-%m-%d").encode() for i, d in ((0, -2), (1, 2)))
+    after = starts >= first
+    if with_stop:
+        dated &= _are_days(stops)
+        after |= stops >= first
+    return np.flatnonzero((after & (starts < last)) | ~dated)
 
 
-class _Reader:
-    """Reads one file block by block."""
+def _are_days(texts: np.ndarray) -> np.ndarray:
+    marks = texts.view(np.uint8).reshape(-1, 10)
+    return (marks[:, 4] == ord("-")) & (marks[:, 7] == ord("-"))  # type: ignore[no-any-return]
 
-    def __init__(
-        self, file: IndexFile, layout: Layout, span: Timespan | None, findings: list[Finding]
-    ) -> None:
+
+def _read_quickly(block: bytes, layout: Layout, numbers: np.ndarray) -> pa.Table | None:
+    """Read lines that are all as the specification has them; None if any is not."""
+    kinds = dict.fromkeys(layout.names, pa.large_string()) | {"filesize": pa.int64()}
+    if not block:
+        kinds = {"start": UTC, "stop": UTC} | {
+            name: kinds[name] for name in layout.names[layout.required - 2 :]
+        }
+        return pa.schema({**kinds, LINE: pa.int64()}).empty_table()
+    if any(mark in block for mark in _MARKS):
+        return None
+    try:
+        rows = csv.read_csv(
+            pa.BufferReader(block),
+            csv.ReadOptions(use_threads=False, block_size=len(block) + 1, column_names=layout.names),
+            csv.ParseOptions(quote_char=False, ignore_empty_lines=False),
+            csv.ConvertOptions(column_types=kinds, null_values=[""], strings_can_be_null=True),
+        )
+        ends = [read_iso(rows[name]) for name in layout.ends]
+    except pa.ArrowInvalid:
+        return None
+    if len(rows) != len(numbers) or any(rows[name].null_count for name in layout.names[: layout.required]):
+        return None
+    stop = ends[1] if len(ends) == 2 else pa.nulls(len(rows), UTC)
+    columns = {"start": ends[0], "stop": stop}
+    columns |= {name: rows[name] for name in layout.names[len(ends) :]}
+    return pa.table({**columns, LINE: numbers})
+
+
+class _PatientReader:
+    """Reads blocks of one file that may hold any oddity."""
+
+    def __init__(self, file: IndexFile, layout: Layout, findings: list[Finding]) -> None:
         self.file = file
         self.layout = layout
-        self.span = span
         self.findings = findings
-        self.line = layout.skip + 1
-        self.writing: Writing = layout.writing
 
-    def read(self, block: bytes) -> pl.DataFrame:
-        """Read a block of whole lines."""
+    def read(self, block: bytes, numbers: np.ndarray) -> pa.Table:
+        """Read a block of whole lines of these numbers."""
         rows = self._collect(block)
-        if self.writing != "any" and rows[_ODD].sum() > _FEW:
-            self.writing = "any"
-            rows = self._collect(block)
-        # Each line is a row, unless a range rules rows out; counting the lines costs a tenth of the rest.
-        lines = rows.height if self.span is None else block.count(b"\n")
         if rows[_ODD].any():
             odd = rows.filter(_ODD)[LINE].to_list()
-            rows = pl.concat([rows.filter(~pl.col(_ODD)), self._patient(block, odd)]).sort(LINE)
-        self.line += lines
-        return rows.drop(_ODD)
+            rows = pl.concat([rows.filter(~pl.col(_ODD)), self._look_at(block, odd, numbers)]).sort(LINE)
+        rows = rows.with_columns(pl.Series(LINE, numbers[rows[LINE].to_numpy()], pl.Int64)).drop(_ODD)
+        return rows.to_arrow(compat_level=PLAIN)
 
     def _collect(self, block: bytes) -> pl.DataFrame:
         try:
@@ -113,16 +156,8 @@ class _Reader:
             missing_columns="insert",
             truncate_ragged_lines=True,
             row_index_name=LINE,
-            row_index_offset=self.line,
         )
-        if self.span is not None:
-            cells = cells.filter(may_overlap(self.span, self.layout.ends))
-        return self._typed(cells) if self.writing == "any" else self._plain(cells)
-
-    def _plain(self, cells: pl.LazyFrame) -> pl.LazyFrame:
-        """Read rows as most files have them; whatever does not fit is marked odd."""
-        rows = read_times(cells, self.layout.ends, self.writing)
-        return self._select(rows, pl.any_horizontal(pl.col(name).is_null() for name in self.layout.ends))
+        return self._typed(cells)
 
     def _typed(self, cells: pl.LazyFrame) -> pl.LazyFrame:
         """Read rows of any writing; those that need a look at the whole line are marked odd."""
@@ -130,35 +165,31 @@ class _Reader:
         rows = cells.with_columns(pl.col(name).str.strip_chars(MARKS) for name in self.layout.names)
         rows = rows.with_columns(pl.col(ends[-1]).alias(_STOP))
         rows = read_times(rows, ends)
-        odd = pl.lit(False)
-        if not self.file.static:
-            odd = pl.col("start").is_null() | (pl.col(ends[-1]).is_null() & (pl.col(_STOP) != ""))
-        return self._select(rows, odd)
-
-    def _select(self, rows: pl.LazyFrame, odd: pl.Expr) -> pl.LazyFrame:
-        datakey = pl.col("datakey").str.strip_chars(MARKS)
         filesize = pl.col("filesize").cast(pl.Int64, strict=False)
-        odd |= filesize.is_null() | datakey.is_null() | (datakey == "") | pl.col(_OVERFLOW).is_not_null()
-        stop = pl.col("stop") if "stop" in self.layout.ends else pl.lit(None, TIME).alias("stop")
-        extras = [pl.col(name).str.strip_chars(MARKS) for name in self.layout.names[self.layout.required :]]
-        extras = [pl.when(extra != "").then(extra) for extra in extras]
-        return rows.select("start", stop, datakey, filesize, *extras, LINE, odd.fill_null(True).alias(_ODD))
+        odd = filesize.is_null() | pl.col("datakey").is_null() | (pl.col("datakey") == "")
+        odd |= pl.col(_OVERFLOW).is_not_null()
+        if not self.file.static:
+            odd |= pl.col("start").is_null() | (pl.col(ends[-1]).is_null() & (pl.col(_STOP) != ""))
+        stop = pl.col("stop") if "stop" in ends else pl.lit(None, TIME).alias("stop")
+        further = self.layout.names[self.layout.required :]
+        extras = [pl.when(pl.col(name) != "").then(name) for name in further]
+        return rows.select("start", stop, "datakey", filesize, *extras, LINE, odd.fill_null(True).alias(_ODD))
 
-    def _patient(self, block: bytes, numbers: list[int]) -> pl.DataFrame:
+    def _look_at(self, block: bytes, odd: list[int], numbers: np.ndarray) -> pl.DataFrame:
         """Read lines one by one: keep what can be kept, say what is wrong with the rest."""
         lines = block.split(b"\n")
         kept: list[list[object]] = []
         width = len(self.layout.names)
-        for number in numbers:
-            line = lines[number - self.line].decode("utf-8", "replace").strip(" \t\r\ufeff")
+        for place in odd:
+            line = lines[place].decode("utf-8", "replace").strip(" \t\r\ufeff")
             cells = split(line[:HEAD])
             if not line or line.startswith("#") or tuple(cells) == self.layout.header:
                 continue
             problem, keep = judge(cells, self.layout, static=self.file.static)
             if problem:
-                self._find(number, f"{problem} in {line[:200]!r}.", keep)
+                self._find(int(numbers[place]), f"{problem} in {line[:200]!r}.", keep)
             if keep:
-                kept.append([*cells[:width], *[None] * (width - len(cells)), None, number])
+                kept.append([*cells[:width], *[None] * (width - len(cells)), None, place])
         schema = dict.fromkeys((*self.layout.names, _OVERFLOW), pl.String) | {LINE: pl.get_index_type()}
         return self._typed(pl.LazyFrame(kept, schema=schema, orient="row")).collect()
 

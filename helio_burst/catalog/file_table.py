@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 
 _NO_TIME = np.iinfo(np.int64).min
-# Arrow's plain strings, which pandas takes over as they are.
-_PLAIN = pl.CompatLevel.oldest()
 
 
 class FileTable:
@@ -27,14 +24,13 @@ class FileTable:
     def __len__(self) -> int:
         return len(self._start) // 8
 
-    def add(self, rows: pl.DataFrame) -> None:
+    def add(self, rows: pa.Table) -> None:
         """Add rows as `read_index` yields them."""
         for name, column in (("start", self._start), ("stop", self._stop)):
-            column += rows[name].to_physical().fill_null(_NO_TIME).to_numpy().data
-        self._size += rows["filesize"].fill_null(0).to_numpy().data
+            column += _numbers(rows[name].cast(pa.int64()), _NO_TIME).data
+        self._size += _numbers(rows["filesize"], 0).data
         self._no_size += rows["filesize"].is_null().to_numpy().data
-        texts = rows.select(pl.exclude("start", "stop", "filesize"))
-        self._texts.append(texts.to_arrow(compat_level=_PLAIN))
+        self._texts.append(rows.drop_columns(["start", "stop", "filesize"]))
 
     def frame(self) -> pd.DataFrame:
         """Return the rows sorted by start, each file once."""
@@ -55,6 +51,10 @@ class FileTable:
         if not ordered:
             frame = frame.sort_values("start", kind="stable", ignore_index=True, na_position="first")
         return frame if ordered and not same else _each_once(frame)
+
+
+def _numbers(column: pa.ChunkedArray, null: int) -> np.ndarray:
+    return column.fill_null(null).to_numpy()  # type: ignore[no-any-return]
 
 
 def _times(nanoseconds: bytearray) -> pd.api.extensions.ExtensionArray:

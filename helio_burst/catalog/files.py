@@ -67,6 +67,7 @@ def list_files(
         "title": entry.title,
         "start": _text(parse_time(start) if start is not None else entry.start),
         "stop": _text(parse_time(stop) if stop is not None else entry.stop),
+        **{name: entry.more[name] for name in ("citation", "contact", "about") if entry.more.get(name)},
     }
     return frame
 

@@ -8,14 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from helio_burst.catalog.times import Writing
 from helio_burst.errors import InputError
 from helio_burst.timespan import TIME_PATTERN, parse_time
 
 _TIME = re.compile(TIME_PATTERN)
 _YEARS = (1678, 2261)
-_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_FRACTIONS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _NAME = re.compile(r"[A-Za-z_][\w .()\[\]-]*")
 # What surrounds a value without being part of it.
 MARKS = " \t\r'\"\ufeff"
@@ -41,15 +38,12 @@ class Layout:
         Number of columns that a whole row has at least.
     header : tuple of str
         The header as it is written, without marks; empty where there is none.
-    writing : {"seconds", "fractions", "any"}
-        How the first rows write their times.
     """
 
     skip: int
     names: tuple[str, ...]
     required: int
     header: tuple[str, ...]
-    writing: Writing
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -83,7 +77,7 @@ def find_layout(head: bytes, version: tuple[int, ...], extras: Callable[[], Sequ
     if not header and width > len(columns):
         given = list(extras())
     further = _distinct(given, columns, width)
-    return Layout(skip, (*columns, *further), len(columns), header, _writing(rows, len(columns) - 2))
+    return Layout(skip, (*columns, *further), len(columns), header)
 
 
 def is_time(cell: str) -> bool:
@@ -129,13 +123,6 @@ def _has_stop(header: tuple[str, ...], rows: list[list[str]], version: tuple[int
     if header:
         return re.sub(r"[ _]", "", header[1].lower()) in _STOP_NAMES
     return version >= WITH_STOP
-
-
-def _writing(rows: list[list[str]], ends: int) -> Writing:
-    cells = [cell for row in rows for cell in row[:ends]]
-    if all(_SECONDS.fullmatch(cell) for cell in cells):
-        return "seconds"
-    return "fractions" if all(_FRACTIONS.fullmatch(cell) for cell in cells) else "any"
 
 
 def _distinct(given: list[str], taken: tuple[str, ...], width: int) -> list[str]:

@@ -26,7 +26,7 @@ def lint_index(file: IndexFile, entry: Entry | None, year: int | None) -> list[F
         It cannot be read at all.
     """
     findings: list[Finding] = []
-    parts = [*read_index(file, None, findings, lines=True)]
+    parts = [pl.DataFrame(part) for part in read_index(file, None, findings, lines=True)]
     rows = pl.concat(parts, how="diagonal_relaxed") if parts else None
     if rows is None or not rows.height:
         return findings

@@ -62,7 +62,8 @@ def explain(error: Exception, verb: str, url: str) -> StorageError:
 def _passes(text: str, url: str) -> bool:
     """Say whether trying again later may help: a server error, too many requests, a broken connection."""
     if status := _STATUS.search(text):
-        return status[1].startswith("5") or status[1] in ("408", "429")
+        # 501: the server does not know the request, and will not later.
+        return (status[1].startswith("5") and status[1] != "501") or status[1] in ("408", "429")
     return bool(_BROKEN.search(text.replace(url, "").replace(url.rpartition("/")[2], "")))
 
 

@@ -73,6 +73,14 @@ def test_attrs_tell_where_a_list_comes_from(publish: Publish) -> None:
     }
 
 
+def test_attrs_tell_whom_to_cite_and_to_ask(publish: Publish) -> None:
+    catalog = publish(
+        YEARS, citation="doi:10.0/1", contact="Ada", about="https://a.b/c", resource="spase://d"
+    )
+    attrs = catalog.file_list("aia").attrs
+    assert (attrs["citation"], attrs["contact"], attrs["about"]) == ("doi:10.0/1", "Ada", "https://a.b/c")
+
+
 def test_only_the_years_needed_are_read(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     original = files_module._fetch

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pandas as pd
 import polars as pl
-import pytest
+import pyarrow as pa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from helio_burst.catalog.times import read_times
+from helio_burst.catalog.times import read_iso, read_times
 from helio_burst.errors import InputError
 from helio_burst.timespan import parse_time
 
 
-def read(texts: list[str | None], writing: str = "any") -> list[pd.Timestamp | None]:
-    column = read_times(pl.LazyFrame({"t": texts}, schema={"t": pl.String}), ["t"], writing).collect()["t"]
+def read(texts: list[str | None]) -> list[pd.Timestamp | None]:
+    column = read_times(pl.LazyFrame({"t": texts}, schema={"t": pl.String}), ["t"]).collect()["t"]
     return [
         None if value is None else pd.Timestamp(value, tz="UTC") for value in column.to_physical().to_list()
     ]
@@ -54,12 +54,16 @@ def test_a_column_is_read_as_single_times_are(texts: list[str]) -> None:
         assert time == expected, text
 
 
-@pytest.mark.parametrize("writing", ["seconds", "fractions"])
-@given(st.datetimes(pd.Timestamp("1678").to_pydatetime(), pd.Timestamp("2261-12-31").to_pydatetime()))
-def test_quick_readings_agree(writing: str, time: object) -> None:
-    layout = "%Y-%m-%dT%H:%M:%SZ" if writing == "seconds" else "%Y-%m-%dT%H:%M:%S.%fZ"
-    text = pd.Timestamp(time).strftime(layout)
-    assert read([text], writing) == [parse_time(text)]
+@given(st.lists(written(), min_size=1, max_size=3))
+@example(["2020-01-01T00:00:00Z", "2020-01-01T00:00:00.123456789Z"])
+@example(["2020-01-01T00:00:00+02:00"])
+@example(["2020-01-01T00:00:00"])
+def test_what_is_read_quickly_is_read_alike(texts: list[str]) -> None:
+    try:
+        quickly = read_iso(pa.chunked_array([texts], pa.large_string()))
+    except pa.ArrowInvalid:
+        return
+    assert [pd.Timestamp(time.value, tz="UTC") for time in quickly] == read(texts)
 
 
 def test_what_nanoseconds_cannot_hold_is_no_time() -> None:

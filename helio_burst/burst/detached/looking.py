@@ -187,12 +187,13 @@ def fetch(store: str, job: str | None = None, *, wait: bool = False) -> Outcome:
     if wait and now.state in ("broken", "gone"):
         raise BurstError(str(now))
     record = latest_record(ledger)
-    results = Results(ledger)
+    files = ledger.files()
+    results = Results(files, ledger)
     results.refresh()
     stopped = None if now.state == "finished" else f"{now.state} {now.reason}".strip()
     return Outcome(
         load_job_from(ledger),
-        ledger.files(),
+        files,
         results,
         now.progress,
         provenance_of(ledger.read_json("job.json") or {}),
