@@ -35,6 +35,8 @@ WINDOW_LEAST = 4
 _MOST_DEATHS = 4
 _MOST_STORE_TRIES = 3
 _TICK = 1.0
+# Bytes of a job that go with each batch.
+_SMALL_JOB = 64 * 1024
 _QUIET_SECONDS = 600.0
 
 
@@ -166,6 +168,10 @@ class Engine:
             self._job_future = self._client.submit(bytes, self._blob, key=key, pure=False, priority=10)
         return self._job_future
 
+    def _job_for_task(self) -> bytes | Future[Any]:
+        """Return the pickled job for a task, a small one as it is: what all share draws all to one worker."""
+        return self._blob if len(self._blob) < _SMALL_JOB else self._job_on_cluster()
+
     def _goes_on(self) -> bool:
         if self.cancelled.is_set():
             self.stopped = self.stopped or "it was cancelled"
@@ -200,7 +206,7 @@ class Engine:
         key = f"helio-burst-{self._run}-{self._number}"
         # Dask takes tasks of one priority in any order; the first files are to be done first.
         future = self._client.submit(
-            run_batch, self._job_on_cluster(), batch, key=key, pure=False, priority=-self._number
+            run_batch, self._job_for_task(), batch, key=key, pure=False, priority=-self._number
         )
         if self._tree is not None:
             # The state stays on its worker; only the rows come here.

@@ -68,11 +68,11 @@ class Fetches:
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
     """Return the process's threads for fetching; they wait on the network and need no core."""
-    _reuse_memory()
     return ThreadPoolExecutor(AHEAD_ITEMS, thread_name_prefix="helio-burst-fetch")
 
 
-def _reuse_memory() -> None:
+@functools.cache
+def reuse_memory() -> None:
     """Let the next file take the memory of the last one.
 
     Dask has its workers give freed memory back to the system at once. For a job that takes and frees tens of

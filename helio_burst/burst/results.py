@@ -50,8 +50,11 @@ class _Places:
             (pl.col(name) if name in given.columns else pl.lit(None)).cast(kind).alias(name)
             for name, kind in self.keys.schema.items()
         )
-        nearest = np.searchsorted(self._sorted, self._hash(keys)).clip(max=len(self._order) - 1)
-        places = self._order[nearest]
+        hashes = self._hash(keys)
+        order = np.argsort(hashes)  # a search in order stays in the processor's cache
+        nearest = np.empty_like(order)
+        nearest[order] = np.searchsorted(self._sorted, hashes[order])
+        places = self._order[nearest.clip(max=len(self._order) - 1)]
         there = self.keys[places]
         same = pl.DataFrame([keys[name].eq_missing(there[name]) for name in keys.columns])
         return np.where(same.select(pl.all_horizontal(pl.all())).to_series().to_numpy(), places, -1)

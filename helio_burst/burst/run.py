@@ -201,7 +201,7 @@ class Run:
         if self.job.combine is not None and self.ledger is not None:
             usable = self._usable_shards(table)
             wanted = wanted | (table["ok"] & ~table["shard"].is_in(usable)).fill_null(False)
-        todo = self._files.filter(pa.array(wanted.to_numpy()))
+        todo = self._files if wanted.all() else self._files.filter(pa.array(wanted.to_numpy()))
         again = int((wanted & table["ok"].is_not_null()).sum())
         failing = int((wanted & table["ok"].not_()).fill_null(False).sum() or 0)
         done = self._progress.done - again

@@ -17,7 +17,7 @@ from distributed.utils import sync
 
 from helio_burst.burst import isolation, ledger
 from helio_burst.burst.failures import Failure, failure_of, retries_for
-from helio_burst.burst.fetching import Fetches
+from helio_burst.burst.fetching import Fetches, reuse_memory
 from helio_burst.burst.items import Row, from_bytes, rows
 from helio_burst.burst.job import Job
 from helio_burst.burst.shard import Shard, build
@@ -163,6 +163,7 @@ def _let_next_batch_begin() -> None:
 @functools.lru_cache(maxsize=4)
 def load_job(blob: bytes) -> Job:
     """Unpickle a job once a process."""
+    reuse_memory()
     job: Job = cloudpickle.loads(blob)
     return job
 
