@@ -25,6 +25,8 @@ _BLOCK = 1 << 20
 # The quick pass takes values as they are; a carriage return at the end of a line is part of none. First bytes
 # do, as single ones are found several times quicker.
 _MARKS = [mark.encode()[:1] for mark in MARKS if mark != "\r"]
+# Bytes of a line in which two days are looked for.
+_LONGEST = 64
 LINE, _OVERFLOW, _ODD, _STOP = "\x01line", "\x01overflow", "\x01odd", "\x01stop"
 
 
@@ -42,10 +44,11 @@ def read_csv(file: IndexFile, span: Timespan | None, findings: list[Finding]) ->
         line = layout.skip + 1
         while block := opened.read(_BLOCK):
             block += opened.readline()
-            begins = np.append(0, np.flatnonzero(np.frombuffer(block, np.uint8)[:-1] == ord("\n")) + 1)
-            numbers = line + np.arange(len(begins))
-            line += len(begins)
-            if span is not None:
+            begins = _line_begins(block) if span is not None else None
+            count = block.count(b"\n", 0, -1) + 1 if begins is None else len(begins)
+            numbers = line + np.arange(count)
+            line += count
+            if span is not None and begins is not None:
                 kept = _near(block, begins, span, with_stop="stop" in layout.ends)
                 numbers = numbers[kept]
                 ends = np.append(begins[1:], len(block))[kept]
@@ -66,15 +69,21 @@ def _open(file: IndexFile) -> IO[bytes]:
         return io.BytesIO(archive.read(names[0]))
 
 
+def _line_begins(block: bytes) -> np.ndarray:
+    return np.append(0, np.flatnonzero(np.frombuffer(block, np.uint8)[:-1] == ord("\n")) + 1)
+
+
 def _near(block: bytes, begins: np.ndarray, span: Timespan, *, with_stop: bool) -> np.ndarray:
     """Return which lines may overlap a range, which is much quicker told than their times are read.
 
     Days written yyyy-mm-dd sort as texts; lines of any other look stay in. Two days more at each end leave
     room for clocks that run to 24:00.
     """
-    text = np.frombuffer(block + bytes(64), np.uint8)
+    if len(block) - begins[-1] < _LONGEST:  # so that all that is looked at lies in the block
+        block += bytes(_LONGEST)
+    text = np.frombuffer(block, np.uint8)
     days = np.ndarray(len(text) - 9, "S10", text, strides=(1,))
-    width = min(block.find(b","), 50)  # of the start, as the first line has it
+    width = min(block.find(b","), _LONGEST - 11)  # of the start, as the first line has it
     starts, stops = days[begins], days[begins + width + 1]
     dated = _are_days(starts) & (text[begins + 10] == ord("T")) & (text[begins + width] == ord(","))
     first, last = ((span[i] + timedelta(days=d)).strftime("%Y-%m-%d").encode() for i, d in ((0, -2), (1, 2)))
