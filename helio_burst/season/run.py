@@ -117,6 +117,7 @@ def occurrence(
     else:
         variables = [x.variable, y.variable, *gates]
         days = _file_days(source, table, variables, by, orbits, read=read, custom=custom, cache=cache)
+        table["etag"] = _contents(days, table)
         function = partial(orbit_tally, days=days, orbits=orbits)
     tally = _run(function, table, asked, client=client, store=store, progress=progress)
     return probability(tally)
@@ -181,6 +182,7 @@ def average(
     variables = [variable, *(bins.variable for bins in (x, y) if bins is not None)]
     unit: Unit = "orbit" if by == "orbit" else "day"
     days = _file_days(source, table, variables, unit, orbits, read=read, custom=custom, cache=cache)
+    table["etag"] = _contents(days, table)
     function = partial(bin_samples, days=days, orbits=orbits)
     asked = {"variable": variable, "x": x, "y": y, "by": by, "within": within, "where": where}
     samples = _run(function, table, asked, client=client, store=store, progress=progress)
@@ -237,6 +239,12 @@ def _file_days(
     days = FileDays(files, list(dict.fromkeys(variables)), read=read, custom=custom, cache=cache)
     days.check(_first_day(days, table))
     return days
+
+
+def _contents(days: FileDays, table: pd.DataFrame) -> list[str]:
+    """Return of each block what tells whether its files are those of an earlier run."""
+    bounds = zip(table["padded_start"], table["padded_stop"], strict=True)
+    return [days.content(start.value // DAY, stop.value // DAY) for start, stop in bounds]
 
 
 def _first_day(days: FileDays, table: pd.DataFrame) -> int:

@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from helio_burst import readers
+from helio_burst.burst.fingerprint import fingerprint
 from helio_burst.errors import HelioBurstError, InputError, ReadError, nearest
 from helio_burst.season.certificate import SeasonWarning
 from helio_burst.season.fetching import Fetcher, file_name
@@ -38,6 +39,8 @@ class File(NamedTuple):
     first_day: int
     """The day it starts on, days since 1970-01-01."""
     last_day: int
+    content: tuple[str, ...] = ()
+    """Size and ETag, where the file list has them."""
 
 
 class FileDays:
@@ -104,6 +107,14 @@ class FileDays:
         """Begin to fetch the files of days that are about to be read."""
         keys = [file.datakey for day in days for file in self.days.get(day, ())]
         self._fetch.ahead(key for key in keys if key not in self._recent)
+
+    def content(self, start: int, stop: int) -> str:
+        """Return a hash that changes when other files hold the days [start, stop)."""
+        return fingerprint(start, stop, [self.days.get(day) for day in range(start, stop)])
+
+    def __dask_tokenize__(self) -> str:
+        """Tell what is done with the files; which files there are is told by `content`, block by block."""
+        return fingerprint(self.variables, self.custom, self.read)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave what was read in this process."""
@@ -193,12 +204,15 @@ def _by_day(files: pd.DataFrame) -> Mapping[int, tuple[File, ...]]:
     days: dict[int, list[File]] = {}
     starts = pd.to_datetime(files["start"], utc=True)
     stops = pd.to_datetime(files["stop"], utc=True) if "stop" in files.columns else starts
-    for start, stop, datakey in sorted(zip(starts, stops, files["datakey"].astype(str), strict=True)):
+    keys = files["datakey"].astype(str)
+    known = [files[name].astype(str) for name in ("filesize", "etag") if name in files.columns]
+    contents = list(zip(*known, strict=True)) or [()] * len(files)
+    for start, stop, datakey, content in sorted(zip(starts, stops, keys, contents, strict=True)):
         first = parse_time(start).as_unit("ns").value // DAY
         # A file that stops at midnight, or a second after, is not one of two days.
         last = first if pd.isna(stop) else max(first, (stop.as_unit("ns").value - DAY // 24) // DAY)
         for day in range(first, last + 1):
-            days.setdefault(day, []).append(File(datakey, first, last))
+            days.setdefault(day, []).append(File(datakey, first, last, content))
     return {day: tuple(of_day) for day, of_day in days.items()}
 
 

@@ -139,6 +139,24 @@ def test_a_season_that_was_counted_is_not_counted_again(
     assert first.identical(whole)
 
 
+def test_a_season_that_grows_counts_what_is_new(client: Client, whole: xr.Dataset, tmp_path: Path) -> None:
+    """With a store a longer season takes over blocks that are as they were, though their files are gone."""
+    files = make_vefi(tmp_path, START, STOP, cadence=60)
+    options: dict[str, Any] = {**QUESTION, "read": read_vefi, "client": client, "progress": False}
+    options |= {"freq": "1D", "store": str(tmp_path / "store")}
+    short = files.iloc[:4]
+    occurrence(short, START, "2010-05-13", **options)
+    # The block of the 12th was the last one, without a day beside it; it is done anew, and reads the 11th.
+    for path in files["datakey"][:2]:
+        Path(path).unlink()
+    assert occurrence(files, START, STOP, **options).identical(whole)
+    # A new version of a file makes the blocks that read it new ones: those of the 9th and 10th are gone.
+    changed = files.assign(filesize=files["filesize"].where(files.index != files.index[0], 1))
+    with pytest.warns(SeasonWarning) as caught:
+        occurrence(changed, START, STOP, **options)
+    assert any("2 of 6 blocks failed" in str(warning.message) for warning in caught)
+
+
 def test_a_season_of_several_years_is_the_sum_of_its_years(client: Client, tmp_path: Path) -> None:
     files = pd.concat(
         [make_vefi(tmp_path, f"{year}-12-30", f"{year + 1}-01-03", cadence=120) for year in (2008, 2009)]
