@@ -29,6 +29,8 @@ class Progress:
         US dollars spent by this run, by the price table.
     note : str
         What the user should know at this moment, such as that there is no worker yet.
+    unit : str
+        What the items are.
     """
 
     total: int = 0
@@ -40,9 +42,10 @@ class Progress:
     threads: int = 0
     cost: float = 0.0
     note: str = ""
+    unit: str = "files"
 
     @property
-    def files_per_second(self) -> float:
+    def items_per_second(self) -> float:
         """Items of this run per second."""
         return (self.done - self.resumed) / self.seconds if self.seconds > 0 else 0.0
 
@@ -54,12 +57,12 @@ class Progress:
     @property
     def remaining_seconds(self) -> float | None:
         """Seconds until the end at the present rate; None where nothing is known yet."""
-        rate = self.files_per_second
+        rate = self.items_per_second
         return (self.total - self.done) / rate if rate > 0 else None
 
     def line(self) -> str:
         """Return it as one line of text."""
-        parts = [f"{self.done:,}/{self.total:,}", f"{self.files_per_second:,.1f} files/s"]
+        parts = [f"{self.done:,}/{self.total:,}", f"{self.items_per_second:,.1f} {self.unit}/s"]
         if self.bytes:
             parts.append(f"{self.bytes_per_second / 1e6:,.1f} MB/s")
         remaining = self.remaining_seconds

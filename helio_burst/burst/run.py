@@ -76,7 +76,8 @@ class Run:
         self._earlier = earlier
         self._results = earlier._results if earlier is not None else Results(files, ledger)
         self._engine: Engine | None = None
-        self._progress = Progress(total=len(files))
+        unit = "partitions" if "padded_start" in files.column_names else "files"
+        self._progress = Progress(total=len(files), unit=unit)
         self._began = datetime.now(UTC)
         self._cluster: dict[str, Any] = {}
         self._cancelled = threading.Event()

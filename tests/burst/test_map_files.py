@@ -130,7 +130,9 @@ def test_series_with_times_of_their_own_are_joined(client: Client) -> None:
         )
 
     days = partitions("2020-01-01", "2020-01-05", freq="1D")
-    dataset = map_partitions(series, days, client=client, progress=False).to_xarray()
+    outcome = map_partitions(series, days, client=client, progress=False)
+    assert "partitions/s" in outcome.progress.line()
+    dataset = outcome.to_xarray()
     assert dataset.sizes == {"time": 14}
     assert dataset.time.to_index().is_monotonic_increasing
     assert dataset.datakey.to_numpy()[0] == "2020-01-01/2020-01-02"
