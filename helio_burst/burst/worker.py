@@ -82,15 +82,16 @@ def run_batch(blob: bytes, batch: Batch) -> Report:
     """Do the items of a batch and write, or return, their shard."""
     job = load_job(blob)
     table = from_bytes(batch.items)
+    items = rows(table)
     isolate = batch.isolate or job.time_limit is not None or _begun_before(batch)
-    fetches = None if isolate else Fetches(job, rows(table), at_last=_let_next_batch_begin)
+    fetches = None if isolate else Fetches(job, items, at_last=_let_next_batch_begin)
     with _turn():
         started = time.perf_counter()
         _note_begun(batch)
         if fetches is None:
             results = isolation.run(blob, job, batch.items, len(table), _memory_limit())
         else:
-            results = work(job, rows(table), fetches)
+            results = work(job, items, fetches)
         collected, state = _collect(job, results, started + batch.seconds)
     if len(collected) < len(table):
         table = table.slice(0, len(collected))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from helio_burst import storage
+from helio_burst.burst.clients import shippable_options
 from helio_burst.errors import InputError, MissingObjectError
 
 _THREADS = 8
@@ -34,9 +35,7 @@ class Fetcher:
         self._cache = None if cache is None else _absolute(cache)
         if cache is not None:
             _check_names(datakeys)
-        options = storage.default_options()
-        # Options that nobody set stay open, so that those of the workers hold there.
-        self._options = options if options.model_fields_set else None
+        self._options = shippable_options()
         self._coming: dict[str, Future[memoryview]] = {}
 
     def __call__(self, datakey: str) -> memoryview:
