@@ -48,7 +48,7 @@ def items(address: str, count: int, store: str | None) -> dict[str, float]:
 
 def in_a_child(count: int, store: str | None) -> dict[str, float]:
     """Run `items` in a process of its own, so that its peak memory is its own."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
         address = cluster.scheduler_address
         command = [sys.executable, __file__, "--child", address, str(count), *([store] if store else [])]
         answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -71,7 +71,7 @@ def images(count: int, rounds: int) -> dict[str, Any]:
         table = pd.DataFrame({"datakey": keys, "filesize": int(files["filesize"].mean())})
         taken: dict[bool, list[float]] = {True: [], False: []}
         with (
-            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
             Client(cluster) as client,
         ):
             for turn in range(rounds + 1):

@@ -86,7 +86,7 @@ def images(count: int, rounds: int) -> dict[str, Any]:
         size = int(files["filesize"].mean())
         table = pd.DataFrame({"datakey": source, "filesize": size})
         with (
-            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
             Client(cluster) as client,
         ):
             workers = list(client.nthreads())
@@ -128,7 +128,7 @@ def images(count: int, rounds: int) -> dict[str, Any]:
 def nothing(rounds: int) -> dict[str, Any]:
     files = pd.DataFrame({"datakey": [f"item-{i}" for i in range(130_000)]})
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         taken = [

@@ -36,6 +36,14 @@ def s3(s3_server: EmbeddedS3, monkeypatch: pytest.MonkeyPatch) -> EmbeddedS3:
     return s3_server
 
 
+@pytest.fixture(scope="session", autouse=True)
+def any_dashboard_port() -> Iterator[None]:
+    """No cluster of this process asks for the usual port, which other tests and people's own clusters use."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("helio_burst.cluster.local.DASHBOARD_PORT", 0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def client(s3_server: EmbeddedS3) -> Iterator[Client]:
     """A Dask client on a local cluster of two single-thread worker processes that can reach `s3_server`.

@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import socket
+import warnings
 from dataclasses import dataclass, field
 
 import dask
@@ -47,18 +48,21 @@ def start_local(request: Request, target: Target) -> Cluster:
 
 def _start_workers(request: Request, fitted: Fitted) -> LocalCluster:
     try:
-        return LocalCluster(
-            n_workers=fitted.low,
-            threads_per_worker=fitted.cores,
-            memory_limit=fitted.memory or "auto",
-            dashboard_address=_dashboard_address(),
-            # Failed tasks come back as exceptions; printed as well, they would bury what a notebook shows.
-            silence_logs=logging.CRITICAL,
-            # The burst engine finds the file that kills a worker by itself; more deaths prove nothing.
-            scheduler_kwargs={"allowed_failures": 1, "idle_timeout": request.idle},
-            env=dict(request.environment),
-            **request.options,
-        )
+        with warnings.catch_warnings():
+            # Another process may take the port just before us: Dask then goes to another one, as we would.
+            warnings.filterwarnings("ignore", f"Port {DASHBOARD_PORT} is already in use", UserWarning)
+            return LocalCluster(
+                n_workers=fitted.low,
+                threads_per_worker=fitted.cores,
+                memory_limit=fitted.memory or "auto",
+                dashboard_address=_dashboard_address(),
+                # Failed tasks come back as exceptions; printed as well, they would bury a notebook's output.
+                silence_logs=logging.CRITICAL,
+                # The burst engine finds the file that kills a worker by itself; more deaths prove nothing.
+                scheduler_kwargs={"allowed_failures": 1, "idle_timeout": request.idle},
+                env=dict(request.environment),
+                **request.options,
+            )
     except RuntimeError as error:
         cause = root_cause(error)
         wrong_option = request.options and isinstance(cause, TypeError)

@@ -117,7 +117,7 @@ def test_the_next_batch_fetches_while_this_one_works_but_waits_for_its_turn(
         return 0
 
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         outcome = map_files(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from distributed import KilledWorker, get_client
 
 import helio_burst
-from helio_burst.cluster import Cluster, list_clusters, open_cluster
+from helio_burst.cluster import Cluster, list_clusters, local, open_cluster
 from helio_burst.cluster.ending import open_clusters
 from helio_burst.cluster.handle import _close_within
 from helio_burst.cluster.local import GUARD
@@ -51,6 +52,14 @@ def test_a_local_cluster(
         cluster.__enter__()
     assert "closed" in cluster._repr_mimebundle_()["text/html"]
     cluster.close()  # again is no error
+
+
+def test_the_usual_port_of_the_dashboard_is_taken_if_it_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        monkeypatch.setattr(local, "DASHBOARD_PORT", port)
+        assert local._dashboard_address() == "127.0.0.1:0"
+    assert local._dashboard_address() == f"127.0.0.1:{port}"
 
 
 def test_a_close_that_hangs_or_fails_does_not_stop_the_rest(caplog: pytest.LogCaptureFixture) -> None:
