@@ -75,11 +75,15 @@ def as_combine(combine: Any) -> Combine | None:
     InputError
         It is neither.
     """
+    if isinstance(combine, type):
+        raise InputError(
+            f"combine={combine.__name__} is a class; give an object of it, as {combine.__name__}()."
+        )
     if combine is None or isinstance(combine, Combine):
         return combine
     if all(hasattr(combine, name) for name in ("identity", "add", "merge")):
         return _WithoutResult(combine)
-    if callable(combine) and not isinstance(combine, type):
+    if callable(combine):
         return Merge(combine)
     raise InputError(
         f"combine={combine!r} is neither a function merge(one, other) nor an object with identity(), "

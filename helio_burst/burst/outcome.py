@@ -208,9 +208,12 @@ class Outcome:
 
     def retry_failures(self, client: Client | None = None, progress: bool | None = None) -> Outcome:
         """Do the failed files again, those only, and return the outcome of all files."""
-        from helio_burst.burst.run import rerun
+        from helio_burst.burst.account import Account
+        from helio_burst.burst.run import Run
 
-        return rerun(self, client, progress)
+        self._rows()  # what this outcome says stays as it is
+        account = Account(self.job, self._items, self.ledger, self.provenance, earlier=self)
+        return Run(account, client).start().watch(progress)
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         """Yield (datakey, result) of the files that have one; arrays come as Datasets."""
@@ -233,7 +236,7 @@ class Outcome:
         state = f"stopped: {self.stopped}" if self.stopped else f"in {duration(progress.seconds)}"
         text = (
             f"<Outcome of {self.job.name}: {progress.done - progress.failed:,} results, "
-            f"{progress.failed:,} failures, {progress.total:,} files, {state}>"
+            f"{progress.failed:,} failures, {progress.total:,} {progress.unit}, {state}>"
         )
         if progress.failed:
             for cause in self.failures_by_cause().head(3).itertuples():

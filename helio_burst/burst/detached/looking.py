@@ -12,7 +12,6 @@ import pandas as pd
 
 from helio_burst.burst.clients import shippable_options
 from helio_burst.burst.detached.order import LEASE
-from helio_burst.burst.engine import load_job_from
 from helio_burst.burst.lease import Lease
 from helio_burst.burst.ledger import Ledger, find, jobs
 from helio_burst.burst.mapping import provenance_of
@@ -192,11 +191,11 @@ def fetch(store: str, job: str | None = None, *, wait: bool = False) -> Outcome:
     results.refresh()
     stopped = None if now.state == "finished" else f"{now.state} {now.reason}".strip()
     return Outcome(
-        load_job_from(ledger),
+        ledger.job(),
         files,
         results,
         now.progress,
-        provenance_of(ledger.read_json("job.json") or {}),
+        provenance_of(ledger),
         record,
         _merged(ledger, record) if stopped is None else None,
         stopped,
