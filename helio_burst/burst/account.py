@@ -20,7 +20,7 @@ from helio_burst.burst.job import Job
 from helio_burst.burst.ledger import Ledger
 from helio_burst.burst.outcome import Outcome
 from helio_burst.burst.progress import Progress
-from helio_burst.burst.record import new_run_id, who
+from helio_burst.burst.record import latest_record, new_run_id, progress_of, who
 from helio_burst.burst.results import Results
 from helio_burst.cluster import shipping
 from helio_burst.errors import BurstError
@@ -68,7 +68,7 @@ class Account:
         self._earlier = earlier
         self._began = datetime.now(UTC)
 
-    def look(self, note: str = "") -> pl.DataFrame:
+    def look(self) -> pl.DataFrame:
         """Count what there is of the files by now; return one row a file."""
         self.results.refresh()
         table = self.results.table(["passing"])
@@ -76,9 +76,23 @@ class Account:
             self.progress,
             done=int(table["ok"].is_not_null().sum()),
             failed=int(table["ok"].not_().sum() or 0),
-            note=note,
+            note="",
         )
         return table
+
+    def follow(self, ledger: Ledger) -> None:
+        """Take the progress from another run's record, and the counts from what there is by now."""
+        self.look()
+        mine = self.progress
+        note = "another client drives this job; this one follows"
+        self.progress = replace(
+            progress_of(latest_record(ledger)),
+            total=mine.total,
+            done=mine.done,
+            failed=mine.failed,
+            unit=mine.unit,
+            note=note,
+        )
 
     def todo(self) -> pa.Table:
         """Return the files that are to be done: those that never were, or failed for a passing reason."""
@@ -94,7 +108,7 @@ class Account:
         failing = int((wanted & table["ok"].not_()).fill_null(False).sum() or 0)
         done = self.progress.done - again
         failed = self.progress.failed - failing
-        self.progress = replace(self.progress, done=done, failed=failed, resumed=done)
+        self.progress = Progress(len(self.files), done, failed, resumed=done, unit=self.progress.unit)
         return todo
 
     def _usable_shards(self, table: pl.DataFrame) -> list[int]:
@@ -137,8 +151,11 @@ class Account:
             )
         if self.ledger is not None and state is not None:
             self.ledger.write(f"runs/{self.run}.state", cloudpickle.dumps(state))
-        record = self._record(stopped or "finished")
-        return Outcome(self.job, self.files, self.results, final, self._provenance, record, state, stopped)
+        return self.outcome(final, self._record(stopped or "finished"), state, stopped)
+
+    def outcome(self, progress: Progress, record: dict[str, Any], state: Any, stopped: str | None) -> Outcome:
+        """Return what there is, as of the last look at the results."""
+        return Outcome(self.job, self.files, self.results, progress, self._provenance, record, state, stopped)
 
     def note(self, status: str, error: str = "") -> None:
         """Write the run's record into the ledger."""

@@ -62,6 +62,8 @@ class Engine:
         The pickled job.
     items : Table
         What is to be done, in order.
+    begin : float
+        When the run began, by `time.monotonic`.
     taken_over : Event
         Set when another client drives the job instead.
     """
@@ -73,6 +75,7 @@ class Engine:
         blob: bytes,
         items: pa.Table,
         limits: Limits,
+        begin: float,
         taken_over: threading.Event,
     ) -> None:
         self._client = client
@@ -91,9 +94,8 @@ class Engine:
         self._failed_now = 0
         self._job_future: Future[Any] | None = None
         self._threads = 0
-        self._began = time.monotonic()
-        self._last_tick = self._began
-        self._last_arrival = self._began
+        self._began = begin
+        self._last_tick = self._last_arrival = time.monotonic()
         merges_here = self._job.combine is not None and self._ledger is None
         self._tree = MergeTree(client) if merges_here else None
         self.cancelled = threading.Event()
@@ -121,6 +123,8 @@ class Engine:
                 self._take(future)
                 if time.monotonic() - self._last_tick > _TICK:
                     self._look_at_cluster()
+            # Chance decides what is in the last batch: too many failures are said, though all is done.
+            self.stopped = self.stopped or self._limits.too_many(self._account.progress, self._failed_now)
             if self._tree is not None and self.stopped is None:
                 return self._tree.result(self._job_on_cluster())
         finally:

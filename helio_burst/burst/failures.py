@@ -88,7 +88,7 @@ def by_cause(failures: pd.DataFrame) -> pd.DataFrame:
             for text, key in zip(failures["message"].astype(str), keys, strict=True)
         ],
         index=failures.index,
-    ).str.replace(r"\d+", "#", regex=True)
+    ).str.replace(r"(?<!\bS)\d+", "#", regex=True)  # S3 is no number
     grouped = failures.assign(message=message, example=keys).groupby(["error", "message"], sort=False)
     table = grouped["example"].agg(["size", "first"]).reset_index()
     table.columns = pd.Index(["error", "message", "count", "example"])

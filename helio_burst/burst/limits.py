@@ -45,13 +45,19 @@ class Limits:
 
     def reached(self, progress: Progress, failed: int) -> str | None:
         """Say which limit has been reached, if any; `failed` counts this run's failures only."""
-        if self.failures is not None and failed > self.failures:
-            return f"{failed} {progress.unit} failed, more than max_failures={self.failures}"
+        if too_many := self.too_many(progress, failed):
+            return too_many
         if self.seconds is not None and progress.seconds >= self.seconds:
             return f"it took {progress.seconds:.0f} s, the limit max_time={self.seconds:.0f} s"
         if self.dollars is not None and progress.cost >= self.dollars:
             return f"it cost ${progress.cost:.2f}, the limit max_cost={self.dollars:.2f}"
         return None
+
+    def too_many(self, progress: Progress, failed: int) -> str | None:
+        """Say that too many have failed, if so."""
+        if self.failures is None or failed <= self.failures:
+            return None
+        return f"{failed} {progress.unit} failed, more than max_failures={self.failures}"
 
 
 def as_seconds(value: float | str | timedelta | None, name: str) -> float | None:

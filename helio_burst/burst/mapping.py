@@ -241,13 +241,9 @@ def attach(store: str, job: str | None = None, client: Client | None = None) -> 
 
 def account_of(ledger: Ledger) -> Account:
     """Make an account of what a ledger holds: the job, the files, where they came from."""
-    return Account(ledger.job(), ledger.files(), ledger, provenance_of(ledger))
-
-
-def provenance_of(ledger: Ledger) -> dict[str, Any]:
-    """Take from a ledger's description what goes into the attributes of the result."""
     description = ledger.read_json("job.json") or {}
-    return {name: description[name] for name in _PROVENANCE if name in description}
+    provenance = {name: description[name] for name in _PROVENANCE if name in description}
+    return Account(ledger.job(), ledger.files(), ledger, provenance)
 
 
 # What a file list's `attrs` may say of where its files come from.

@@ -8,7 +8,8 @@ import importlib.metadata
 import platform
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,7 @@ from distributed import Client
 
 from helio_burst import storage
 from helio_burst.burst.ledger import Ledger
+from helio_burst.burst.progress import Progress
 from helio_burst.errors import StorageError
 
 RECORD_SECONDS = 3.0
@@ -46,6 +48,11 @@ def latest_record(ledger: Ledger) -> dict[str, Any]:
         return {}
     newest = max(found, key=lambda info: (info.modified, info.url))
     return ledger.read_json(f"runs/{newest.url.rsplit('/', 1)[1]}") or {}
+
+
+def progress_of(record: Mapping[str, Any]) -> Progress:
+    """Return the progress that a record tells."""
+    return Progress(**{one.name: record[one.name] for one in fields(Progress) if one.name in record})
 
 
 def note_without_run(ledger: Ledger, status: str, error: str = "") -> None:

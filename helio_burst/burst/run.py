@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from dataclasses import replace
@@ -121,8 +122,12 @@ class Run:
                     self._thread.join(0.25)
                     display.update(self.progress)
                 display.update(self.progress)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             self.cancel()
+            if (ledger := self._account.ledger) is not None:
+                interrupt.add_note(
+                    f"What is done is in the ledger at {ledger.root}; the same call goes on from there."
+                )
             self._thread.join(10)
             raise
         return self.result()
@@ -157,7 +162,7 @@ class Run:
             self._engine = None
             lease = Lease(ledger, self._account.run)
             while not lease.acquire():
-                self._account.look("another client drives this job; this one follows")
+                self._account.follow(ledger)
                 if self._cancelled.is_set() or wish.is_made():
                     return self._account.close(None, "it was cancelled")
                 time.sleep(_FOLLOW_SECONDS)
@@ -191,11 +196,12 @@ class Run:
         merges_stored = self.job.combine is not None and account.ledger is not None
         if not len(todo) and not merges_stored:
             return None
+        begin = time.monotonic()
         with use_client(self._client) as client:
             if len(todo) == len(account.files):
                 account.progress = replace(account.progress, note="a worker asks for a file")
-                check_files(client, self.job, todo, self._cancelled.is_set)
-            state = self._run_engine(client, blob, todo, taken_over)
+                check_files(client, self.job, todo, lambda: self._given_up(time.monotonic() - begin))
+            state = self._run_engine(client, blob, todo, begin, taken_over)
             assert self._engine is not None
             if self._engine.stopped is not None:
                 return None
@@ -203,9 +209,14 @@ class Run:
                 return merge_stored(client, blob, account.ledger, account.merged_shards())
             return account.merge_with_earlier(state)
 
-    def _run_engine(self, client: Client, blob: bytes, todo: pa.Table, taken_over: threading.Event) -> Any:
+    def _given_up(self, seconds: float) -> bool:
+        return self._cancelled.is_set() or seconds >= (self._limits.seconds or math.inf)
+
+    def _run_engine(
+        self, client: Client, blob: bytes, todo: pa.Table, begin: float, taken_over: threading.Event
+    ) -> Any:
         account = self._account
-        self._engine = Engine(client, account, blob, todo, self._limits, taken_over)
+        self._engine = Engine(client, account, blob, todo, self._limits, begin, taken_over)
         if self._cancelled.is_set():
             self._engine.cancelled.set()
         account.cluster = describe_cluster(client)

@@ -230,6 +230,8 @@ def test_a_job_without_a_store_is_not_submitted(helio_burst: Helio, tmp_path: Pa
     write_job(tmp_path, registry, store=None)
     assert "store is missing" in helio_burst("submit", "job.yaml", code=2).stderr
     assert "names no store" in helio_burst("status", "job.yaml", code=2).stderr
+    said = helio_burst("submit", "job.yaml", "-p", "registry=demo", "-p", "store=jobs", code=2).stderr
+    assert "the demo's server ends with this command" in said
 
 
 def test_an_estimate_says_what_a_job_will_take(helio_burst: Helio, tmp_path: Path, registry: str) -> None:
