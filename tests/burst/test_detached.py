@@ -235,10 +235,10 @@ def test_what_is_fetched_counts_what_there_is(client: Client, tmp_path: Path) ->
     map_files(
         breaks, urls(3), read=readers.raw, client=client, store=str(tmp_path), progress=False, retries={}
     )
-    again = account_of(find(str(tmp_path)))
+    again = account_of(find(store))
     assert len(again.todo()) == 3, "what failed for a passing reason is done again"
     again.note("running")
-    fetched = detached.fetch(str(tmp_path))
+    fetched = detached.fetch(store)
     assert (fetched.progress.done, fetched.progress.failed, len(fetched.failures)) == (3, 3, 3)
     assert "3 failures" in repr(fetched)
 
