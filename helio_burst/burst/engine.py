@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
 from collections import deque
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -130,8 +132,9 @@ class Engine:
         finally:
             self._look_at_clock()
             if self._client.status == "running":
-                self._client.cancel([future for _, future in self._flying.values()])
-                self._client.set_metadata([BEGUN, self._run], {})
+                with contextlib.suppress(OSError):  # it may be going just now, which is said already
+                    self._client.cancel([future for _, future in self._flying.values()])
+                    self._client.set_metadata([BEGUN, self._run], {})
         return None
 
     def _job_on_cluster(self) -> Future[Any]:
@@ -201,6 +204,8 @@ class Engine:
                 raise self._broken(error) from error
             self._todo.appendleft(replace(span, store_tries=span.store_tries + 1))
             return
+        except CancelledError as error:  # so Dask says of all tasks that their scheduler is lost
+            raise self._scheduler_gone() from error
         except Exception as error:
             raise self._broken(error) from error
         finally:
@@ -258,8 +263,8 @@ class Engine:
     def _scheduler_gone(self) -> BurstError:
         address = self._client.scheduler.address if self._client.scheduler is not None else "its address"
         return self._broke_off(
-            f"the scheduler at {address} is gone",
-            "open a cluster again, and the same call with its client goes on from there",
+            f"the scheduler at {address} is gone, or was restarted",
+            "the same call goes on from there, with the client of a cluster that lives",
         )
 
     def _broke_off(self, why: str, remedy: str) -> BurstError:

@@ -44,6 +44,17 @@ def test_a_constant_of_a_function_that_it_calls_changes_it(monkeypatch: pytest.M
     assert fingerprint(_calls_helper) != before
 
 
+def test_a_global_with_the_name_of_an_attribute_does_not_change_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a notebook, what a function returns is often named as the method that it calls."""
+
+    def average(image: np.ndarray) -> float:
+        return float(image.mean())
+
+    before = fingerprint(average)
+    monkeypatch.setitem(globals(), "mean", 94.3)
+    assert fingerprint(average) == before
+
+
 def test_options_and_readers_change_it() -> None:
     job = (_helper, readers.fits)
     assert fingerprint(*job, {"a": 1, "b": 2}) == fingerprint(*job, {"b": 2, "a": 1})
