@@ -54,6 +54,7 @@ class Run:
         self._client = choose_client(client)
         self._limits = limits or Limits()
         self._engine: Engine | None = None
+        self._follows = False
         self._cancelled = threading.Event()
         self._outcome: Outcome | None = None
         self._error: BaseException | None = None
@@ -79,7 +80,15 @@ class Run:
         return not self._thread.is_alive()
 
     def cancel(self) -> None:
-        """Stop: waiting batches are dropped, running ones end; the ledger keeps what is done."""
+        """Stop: waiting batches are dropped, running ones end; the ledger keeps what is done.
+
+        If another process drives the run, that one is told, which takes it a few seconds.
+        """
+        if self._follows and self._account.ledger is not None:
+            CancelWish.make(self._account.ledger)
+        self._leave()
+
+    def _leave(self) -> None:
         self._cancelled.set()
         if self._engine is not None:
             self._engine.cancelled.set()
@@ -115,7 +124,10 @@ class Run:
         return self._outcome
 
     def watch(self, show: bool | None = None) -> Outcome:
-        """Show the progress until the end and return the outcome; Ctrl-C cancels the run."""
+        """Show the progress until the end and return the outcome.
+
+        Ctrl-C cancels the run; one that another process drives goes on without this one.
+        """
         try:
             with open_display(self.job.name, show) as display:
                 while not self.done():
@@ -123,7 +135,7 @@ class Run:
                     display.update(self.progress)
                 display.update(self.progress)
         except KeyboardInterrupt as interrupt:
-            self.cancel()
+            self._leave()
             if (ledger := self._account.ledger) is not None:
                 interrupt.add_note(
                     f"What is done is in the ledger at {ledger.root}; the same call goes on from there."
@@ -162,10 +174,12 @@ class Run:
             self._engine = None
             lease = Lease(ledger, self._account.run)
             while not lease.acquire():
+                self._follows = True
                 self._account.follow(ledger)
                 if self._cancelled.is_set() or wish.is_made():
                     return self._account.close(None, "it was cancelled")
                 time.sleep(_FOLLOW_SECONDS)
+            self._follows = False
             try:
                 outcome = self._work(lease.lost, wish)
             finally:
@@ -226,5 +240,5 @@ class Run:
 
     def _keep_record(self, wish: CancelWish | None) -> None:
         if wish is not None and wish.is_made():
-            self.cancel()
+            self._leave()
         self._account.note("running")

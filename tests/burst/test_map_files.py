@@ -206,7 +206,8 @@ def test_limits_stop_a_run_and_keep_what_is_done(client: Client, files: pd.DataF
         finished.to_xarray()
 
 
-def test_a_run_shows_partial_results_and_can_be_cancelled(client: Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["who began it", "who joined it"])
+def test_a_run_shows_partial_results_and_can_be_cancelled(client: Client, tmp_path: Path, by: str) -> None:
     gate = tmp_path / "gate"
 
     def waits(data: bytes, gate: str) -> int:
@@ -235,10 +236,15 @@ def test_a_run_shows_partial_results_and_can_be_cancelled(client: Client, tmp_pa
     assert run.partial().value.to_numpy().tolist()[0] == 2
     with pytest.raises(TimeoutError, match="has not ended after"):
         run.result(timeout=0.1)
-    run.cancel()
+    canceller = run
+    if by == "who joined it":
+        canceller = attach(str(tmp_path / "s"), client=client)
+        _until(lambda: "this one follows" in canceller.progress.note)
+    canceller.cancel()
+    for one in (run, canceller):
+        with pytest.raises(RunStopped, match="it was cancelled"):
+            one.result(timeout=60)
     gate.touch()
-    with pytest.raises(RunStopped, match="it was cancelled"):
-        run.result(timeout=60)
     finished = quiet(
         waits, files, read=readers.raw, client=client, options={"gate": str(gate)}, store=str(tmp_path / "s")
     )
