@@ -20,6 +20,7 @@ from helio_burst.burst.job import Job
 from helio_burst.burst.progress import Progress, duration
 from helio_burst.burst.results import Results
 from helio_burst.burst.saving import save
+from helio_burst.burst.values import ITEM
 from helio_burst.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ class Outcome:
         table = self._rows()
         arrays: dict[int, Any] = {}
         for part, where in self._results.datasets(table):
-            arrays |= {int(position): part.isel(item=i) for i, position in enumerate(where)}
+            arrays |= {int(position): part.isel({ITEM: i}) for i, position in enumerate(where)}
         columns = [name for name in table.columns if name.startswith("value.")]
         for position, row in enumerate(table.iter_rows(named=True)):
             if row["ok"]:
