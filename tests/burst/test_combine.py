@@ -69,6 +69,14 @@ def test_nan_is_left_out_and_infinity_is_not() -> None:
     assert _merged(Mean(), values, 1).tolist() == [2.0, 5.0, np.inf]
 
 
+def test_masked_elements_are_left_out() -> None:
+    mean = Mean()
+    state = mean.identity()
+    for values in ([1, 2], [3, 99]):
+        state = mean.add(state, np.ma.masked_equal(values, 99))
+    assert mean.result(state).tolist() == [2.0, 2.0]
+
+
 def test_a_merged_result_looks_like_the_results() -> None:
     image = xr.DataArray(
         np.ones((2, 2)), dims=("y", "x"), coords={"x": [1, 2]}, name="image", attrs={"units": "DN"}
