@@ -53,6 +53,9 @@ def _walk(value: Any, seen: set[int]) -> Iterator[str]:
     elif isinstance(value, functools.partial):
         yield "partial"
         yield from _walk((value.func, value.args, value.keywords), seen)
+    elif isinstance(value, functools._lru_cache_wrapper):
+        yield "cached"
+        yield from _walk(value.__wrapped__, seen)
     elif isinstance(value, types.MethodType):
         yield "method"
         yield from _walk((value.__func__, value.__self__), seen)

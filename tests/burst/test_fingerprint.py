@@ -36,6 +36,8 @@ def test_a_constant_changes_it() -> None:
     assert fingerprint(_made(1)) == fingerprint(_made(1))
     assert fingerprint(_made(1)) != fingerprint(_made(2))
     assert fingerprint(lambda x: x + 1) != fingerprint(lambda x: x + 2)
+    assert fingerprint(functools.cache(_made(1))) == fingerprint(functools.cache(_made(1)))
+    assert fingerprint(functools.cache(_made(1))) != fingerprint(functools.cache(_made(2)))
 
 
 def test_a_constant_of_a_function_that_it_calls_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
