@@ -89,7 +89,8 @@ def map_files(
         ``function(content, **options)``, where `content` is what the reader makes of a file. It returns a
         number, a dict of numbers, a numpy array, a DataArray or a Dataset; anything, with `combine`.
     files : DataFrame or list of str
-        A file list of a catalog: ``datakey`` and, where known, ``start``, ``filesize`` and ``etag``.
+        A file list of a catalog: ``datakey`` and, where known, ``start``, ``filesize`` and ``etag``; or paths
+        and URLs.
     read : callable
         ``read(data, row)``; by default chosen by the file's name. See `helio_burst.readers`.
     options : mapping, optional
