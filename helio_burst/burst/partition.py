@@ -51,7 +51,8 @@ def partitions(
         edges = pd.date_range(span.start, span.stop, periods=number + 1)
     else:
         try:
-            if to_offset(freq).n < 1:
+            offset = to_offset(freq)
+            if offset is None or offset.n < 1:
                 raise ValueError("it must be more than nothing")
             edges = pd.date_range(span.start, span.stop, freq=freq, inclusive="left")
         except ValueError as error:
@@ -82,22 +83,21 @@ def partitions_of_files(
     DataFrame
         As of `partitions`, with columns ``files`` (list of datakeys) and ``filesize`` (their bytes).
     """
-    if (count is None) == (size is None):
-        raise InputError("partitions_of_files() needs one of count and size.")
     needed = {"start", "datakey"} | ({"filesize"} if size is not None else set())
     if missing := sorted(needed - set(getattr(files, "columns", ()))):
         raise InputError(f"files has no column {', '.join(missing)}, by which it could be cut.")
     if files.empty:
         raise InputError("The file list is empty, so there is nothing to cut.")
-    for name, value in (("count", count), ("size", size)):
-        if value is not None:
-            _check_count(name, value)
     ordered = files.sort_values("start", kind="stable")
-    if size is None:
+    if count is not None and size is None:
+        _check_count("count", count)
         group = pd.Series(range(len(ordered)), index=ordered.index) // count
-    else:
+    elif size is not None and count is None:
+        _check_count("size", size)
         sizes = [int(value) for value in ordered["filesize"].fillna(0)]
         group = _by_size(sizes, size, ordered.index)
+    else:
+        raise InputError("partitions_of_files() needs one of count and size.")
     grouped = ordered.groupby(group.to_numpy(), sort=True)
     starts = grouped["start"].min()
     stops = grouped["stop"].max() if "stop" in ordered.columns else grouped["start"].max()
