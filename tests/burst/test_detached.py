@@ -228,13 +228,11 @@ def test_a_run_of_a_notebook_is_seen_too(client: Client, tmp_path: Path) -> None
     assert fetched.to_xarray().identical(outcome.to_xarray())
 
 
-def test_what_is_fetched_counts_what_there_is(client: Client, tmp_path: Path) -> None:
+def test_what_is_fetched_counts_what_there_is(client: Client, store: str) -> None:
     def breaks(data: bytes) -> int:
         raise ConnectionError("try again")
 
-    map_files(
-        breaks, urls(3), read=readers.raw, client=client, store=str(tmp_path), progress=False, retries={}
-    )
+    map_files(breaks, urls(3), read=readers.raw, client=client, store=store, progress=False, retries={})
     again = account_of(find(store))
     assert len(again.todo()) == 3, "what failed for a passing reason is done again"
     again.note("running")
