@@ -276,7 +276,7 @@ class Engine:
         )
         return BurstError(
             f"The run of {self._job.name} broke off after {progress.done} of {progress.total} "
-            f"{progress.unit}: {why}.\n{kept}"
+            f"{progress.unit}: {why.rstrip('.')}.\n{kept}"
         )
 
     def _look_at_clock(self) -> None:
