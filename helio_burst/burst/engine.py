@@ -129,6 +129,12 @@ class Engine:
             self.stopped = self.stopped or self._limits.too_many(self._account.progress, self._failed_now)
             if self._tree is not None and self.stopped is None:
                 return self._tree.result(self._job_on_cluster())
+        except BurstError:
+            raise
+        except Exception as error:  # whatever Dask says of a client that is no longer connected
+            if self._client.status == "running":
+                raise
+            raise self._scheduler_gone() from error
         finally:
             self._look_at_clock()
             if self._client.status == "running":
@@ -261,9 +267,9 @@ class Engine:
         return self._broke_off(f"{type(cause).__name__}: {cause}", "the same call goes on from there")
 
     def _scheduler_gone(self) -> BurstError:
-        address = self._client.scheduler.address if self._client.scheduler is not None else "its address"
+        address = self._account.cluster.get("address")
         return self._broke_off(
-            f"the scheduler at {address} is gone, or was restarted",
+            f"the scheduler at {address} is gone or was restarted, or the client closed",
             "the same call goes on from there, with the client of a cluster that lives",
         )
 
@@ -285,12 +291,12 @@ class Engine:
 
     def _look_at_cluster(self) -> None:
         now = time.monotonic()
-        try:
-            self._threads = sum(self._client.nthreads().values())
-        except (OSError, TimeoutError) as error:
-            raise self._scheduler_gone() from error
         if self._client.status != "running":
             raise self._scheduler_gone()
+        try:
+            self._threads = sum(self._client.nthreads().values())
+        except OSError as error:
+            raise self._scheduler_gone() from error
         hours = (now - self._last_tick) / 3600
         self._last_tick = now
         note = "" if self._threads else "waiting for the first worker"

@@ -75,7 +75,9 @@ def describe_cluster(client: Client) -> dict[str, Any]:
     """Say what a cluster has at this moment."""
     try:
         info = client.scheduler_info(n_workers=0)
-    except OSError:  # it may be gone at the end of a run, which the run itself reports
+    except OSError:
+        info = {}
+    if "address" not in info:  # it may be gone, which the run itself reports
         return {"threads": 0}
     return {
         "address": info["address"],

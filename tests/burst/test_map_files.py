@@ -306,6 +306,27 @@ def test_a_client_must_be_one_that_lives(client: Client) -> None:
         quiet(len, ["data:,a"], client=closed)
 
 
+def test_a_client_that_is_closed_meanwhile_ends_the_run(client: Client, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
+    def waits(row: Any) -> int:
+        import time
+
+        deadline = time.monotonic() + 60
+        while row.datakey != "0" and not gate.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return 1
+
+    other = Client(client.scheduler.address, set_as_default=False)
+    files = pd.DataFrame({"datakey": [str(i) for i in range(50)]})
+    run = map_files(waits, files, read=readers.row, client=other, store=str(tmp_path), wait=False)
+    _until(lambda: run.progress.threads)
+    other.close()
+    gate.touch()
+    with pytest.raises(BurstError, match=r"or the client closed\.\nWhat is done is in the ledger"):
+        run.result(60)
+
+
 def test_a_call_from_within_a_task_says_what_to_do(client: Client) -> None:
     def calls_again(row: Any) -> int:
         return len(map_files(len, ["data:,a"], read=readers.raw))
