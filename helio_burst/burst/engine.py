@@ -131,10 +131,10 @@ class Engine:
                 return self._tree.result(self._job_on_cluster())
         except BurstError:
             raise
-        except Exception as error:  # whatever Dask says of a client that is no longer connected
+        except Exception as error:
             if self._client.status == "running":
                 raise
-            raise self._scheduler_gone() from error
+            raise self._broken(error) from error
         finally:
             self._look_at_clock()
             if self._client.status == "running":
@@ -210,8 +210,6 @@ class Engine:
                 raise self._broken(error) from error
             self._todo.appendleft(replace(span, store_tries=span.store_tries + 1))
             return
-        except CancelledError as error:  # so Dask says of all tasks that their scheduler is lost
-            raise self._scheduler_gone() from error
         except Exception as error:
             raise self._broken(error) from error
         finally:
@@ -263,6 +261,9 @@ class Engine:
 
     def _broken(self, error: Exception) -> BurstError:
         """Explain what no repetition mends."""
+        # So Dask says of all tasks that their scheduler is lost; and what it says of a closed client varies.
+        if isinstance(error, CancelledError) or self._client.status != "running":
+            return self._scheduler_gone()
         cause = error if isinstance(error, HelioBurstError) else root_cause(error)
         return self._broke_off(f"{type(cause).__name__}: {cause}", "the same call goes on from there")
 
