@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from numbers import Real
+from numbers import Integral, Real
 
 import pandas as pd
 
@@ -37,11 +37,15 @@ class Limits:
         InputError
             One of them is no number, or less than makes sense.
         """
-        if max_failures is not None and not (isinstance(max_failures, int) and max_failures >= 0):
+        if max_failures is not None and not (isinstance(max_failures, Integral) and max_failures >= 0):
             raise InputError(f"max_failures={max_failures!r} must be a whole number, 0 or more.")
         if max_cost is not None and not (isinstance(max_cost, Real) and max_cost > 0):
             raise InputError(f"max_cost={max_cost!r} must be a number of US dollars, more than 0.")
-        return cls(max_failures, as_seconds(max_time, "max_time"), max_cost)
+        return cls(
+            None if max_failures is None else int(max_failures),
+            as_seconds(max_time, "max_time"),
+            None if max_cost is None else float(max_cost),
+        )
 
     def reached(self, progress: Progress, failed: int) -> str | None:
         """Say which limit has been reached, if any; `failed` counts this run's failures only."""
