@@ -21,6 +21,7 @@ from helio_burst.burst.account import Account
 from helio_burst.burst.items import as_table
 from helio_burst.burst.job import Job
 from helio_burst.burst.ledger import Ledger
+from helio_burst.burst.saving import save
 from helio_burst.burst.sizing import MOST_ITEMS, Sizer
 from helio_burst.demo.server import EmbeddedS3
 from helio_burst.errors import AccessDeniedError, BurstError, HelioBurstWarning, InputError
@@ -465,3 +466,11 @@ def test_results_are_saved_with_provenance(
     assert "xarray" in attrs["versions"]
     with pytest.raises(InputError, match=r"must end in one of \.nc, \.zarr, \.parquet"):
         outcome.save(str(tmp_path / "x.csv"))
+
+
+def test_what_a_format_does_not_hold_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot be written as \.nc: complex"):
+        save(xr.Dataset({"v": ("time", [1j])}), str(tmp_path / "a.nc"))
+    with pytest.raises(InputError, match=r"cannot be written as \.nc: Forward slashes"):
+        save(xr.Dataset({"a/b": ("time", [1])}), str(tmp_path / "b.nc"))
+    assert not list(tmp_path.iterdir())
