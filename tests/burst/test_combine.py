@@ -30,7 +30,7 @@ def _merged(combine: Any, values: list[Any], cut: int) -> Any:
     return combine.result(combine.merge(states[1], states[0]))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, derandomize=True, max_examples=200)
 @given(st.lists(FINITE, min_size=1, max_size=40), st.randoms(), st.integers(0, 40))
 def test_sum_is_that_of_fsum_in_any_order(values: list[float], random: Any, cut: int) -> None:
     expected = math.fsum(values)
@@ -38,7 +38,7 @@ def test_sum_is_that_of_fsum_in_any_order(values: list[float], random: Any, cut:
     assert _merged(Sum(), values, cut % (len(values) + 1)) == expected
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, derandomize=True, max_examples=100)
 @given(
     arrays.arrays(st.sampled_from(["f4", "f8", "i2", "i8", "u8", "u1"]), st.just((7, 3))),
     st.randoms(),
@@ -61,6 +61,11 @@ def test_sums_that_overflow_a_digit_are_carried(monkeypatch: pytest.MonkeyPatch)
     for value in [2.0**31, -1.0, 2.0**63, 0.5, 1e-20, -(2.0**63), 7.0]:
         total.add(value)
     assert total.total() == math.fsum([2.0**31, -1.0, 0.5, 1e-20, 7.0])
+
+
+def test_sums_near_and_beyond_the_largest_float() -> None:
+    values = [np.array([2.0**1021, 2.0**1022, -(2.0**1023)])] * 7
+    assert _merged(Sum(), values, 3).tolist() == [7 * 2.0**1021, np.inf, -np.inf]
 
 
 def test_nan_is_left_out_and_infinity_is_not() -> None:
