@@ -73,10 +73,9 @@ def who() -> str:
 
 def describe_cluster(client: Client) -> dict[str, Any]:
     """Say what a cluster has at this moment."""
-    try:
+    info: Mapping[str, Any] = {}
+    with contextlib.suppress(OSError):
         info = client.scheduler_info(n_workers=0)
-    except OSError:
-        info = {}
     if "address" not in info:  # it may be gone, which the run itself reports
         return {"threads": 0}
     return {
