@@ -11,7 +11,7 @@ from distributed import LocalCluster
 from distributed.security import Security
 
 from helio_burst.cluster import open_cluster, stop_all
-from helio_burst.cluster.one_machine import free_port
+from helio_burst.cluster.one_machine import Ports
 from helio_burst.errors import ClusterError, InputError
 
 pytestmark = pytest.mark.xdist_group("local-cluster")
@@ -34,9 +34,9 @@ def test_a_running_scheduler_is_left_alive(tmp_path: Path, no_other_clusters: No
             open_cluster(running.scheduler_address, workers=3)
 
 
-def test_nothing_at_the_address() -> None:
+def test_nothing_at_the_address(ports: Ports) -> None:
     with pytest.raises(ClusterError, match=r"No Dask scheduler at tcp://.*nothing listens.*server up"):
-        open_cluster(f"tcp://127.0.0.1:{free_port()}")
+        open_cluster(f"tcp://127.0.0.1:{ports.take()}")
 
 
 @pytest.fixture(scope="module")

@@ -10,32 +10,54 @@ import os
 import sys
 from pathlib import Path
 
+from jupyterhub.spawner import SimpleLocalProcessSpawner
+
+from helio_burst.cluster.one_machine import Ports
+
 environ = os.environ
 address = environ["HELIO_BURST_HUB_ADDRESS"]
 gateway = environ["HELIO_BURST_GATEWAY_ADDRESS"]
 files = environ["HELIO_BURST_PLATFORM_FILES"]
+START_SECONDS = 180  # of a user's server, on a busy machine
 
 c.JupyterHub.bind_url = address
 c.JupyterHub.hub_bind_url = environ["HELIO_BURST_HUB_API_ADDRESS"]
 c.JupyterHub.db_url = "sqlite:///hub.sqlite"
 c.ConfigurableHTTPProxy.api_url = environ["HELIO_BURST_PROXY_API_ADDRESS"]
+# By default the proxy gives up a request after 20 s, and with it the page that waits for a server to start.
+c.ConfigurableHTTPProxy.command = [
+    *(sys.executable, str(Path(files, "one-machine", "proxy.py"))),
+    *("--proxy-timeout", str(1000 * START_SECONDS)),
+]
 
 # One password for all, and users by name only: for this machine's loopback interface and nothing else.
 c.JupyterHub.authenticator_class = "shared-password"
 c.SharedPasswordAuthenticator.user_password = environ["HELIO_BURST_HUB_PASSWORD"]
 c.Authenticator.allowed_users = set(environ["HELIO_BURST_HUB_USERS"].split(","))
 
-c.JupyterHub.spawner_class = "simple"
+
+class HeldPortSpawner(SimpleLocalProcessSpawner):
+    """Starts a user's server at a port that no other program gets while the server starts."""
+
+    async def start(self):
+        """Start the server."""
+        self.ports = Ports()
+        self.port = self.ports.take()
+        return await super().start()
+
+
+c.JupyterHub.spawner_class = HeldPortSpawner
 c.SimpleLocalProcessSpawner.home_dir_template = environ["HELIO_BURST_HUB_HOMES"] + "/{username}"
 c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.args = ["--allow-root"] if os.getuid() == 0 else []
 c.Spawner.default_url = "/lab"
-c.Spawner.start_timeout = 120
-c.Spawner.http_timeout = 120
+c.Spawner.start_timeout = START_SECONDS
+c.Spawner.http_timeout = START_SECONDS
 c.Spawner.environment = {
     "DASK_GATEWAY__ADDRESS": f"{address}/services/dask-gateway",
     "DASK_GATEWAY__PROXY_ADDRESS": f"gateway://{gateway}",
-    "DASK_GATEWAY__PUBLIC_ADDRESS": "/services/dask-gateway/",
+    # The whole address: JupyterLab's Dask panels take a path for one of the user's server.
+    "DASK_GATEWAY__PUBLIC_ADDRESS": f"{address}/services/dask-gateway/",
     "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
     "DASK_LABEXTENSION__FACTORY__MODULE": "dask_gateway",
     "DASK_LABEXTENSION__FACTORY__CLASS": "GatewayCluster",
