@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from helio_burst.cluster import child
 from helio_burst.cluster.one_machine import Ports, Server, platform_files
 
 USER = "scientist"
@@ -63,6 +64,7 @@ class LocalHub(Server):
             ["--config", str(files / "one-machine" / "hub.py")],
             {
                 "HELIO_BURST_PLATFORM_FILES": str(files),
+                "HELIO_BURST_CHILD": child.__file__,
                 "HELIO_BURST_HUB_ADDRESS": self.address,
                 "HELIO_BURST_HUB_API_ADDRESS": f"http://127.0.0.1:{ports.take()}",
                 "HELIO_BURST_PROXY_API_ADDRESS": f"http://127.0.0.1:{ports.take()}",
@@ -111,7 +113,7 @@ def main(port: int = 8000) -> None:
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
-        raise SystemExit(f"Port {port} of this machine is taken. Choose another: make hub PORT=8001") from error
+        raise SystemExit(f"Port {port} is taken. Choose another: make hub PORT=8001") from error
     print("Starting JupyterHub, its proxy and the gateway ...", flush=True)
     notebooks = Path.cwd() / "notebooks"
     with LocalHub(port=port) as hub:

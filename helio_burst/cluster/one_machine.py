@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from helio_burst.cluster import child
 from helio_burst.errors import ClusterError
 
 STOP_SECONDS = 30.0
@@ -75,7 +76,7 @@ class Server:
         self.name = name
         self._health = health
         self._ports = ports
-        self._command = [sys.executable, "-m", "helio_burst.cluster.child", module, *arguments]
+        self._command = [*child.command(module), *arguments]
         self._environment = {**os.environ, **environment}
         # Servers start others by name (dask, configurable-http-proxy); those of this Python are meant.
         path = self._environment.get("PATH", os.defpath)
@@ -107,19 +108,23 @@ class Server:
 
     def _wait(self, deadline: float) -> None:
         assert self._process is not None
+        while (error := self._unhealthy()) is not None:
+            if self._process.poll() is not None:
+                raise ClusterError(f"The {self.name} ended at once:\n{self.log_tail()}") from error
+            if time.monotonic() > deadline:
+                raise ClusterError(f"The {self.name} did not start:\n{self.log_tail()}") from error
+            time.sleep(0.1)
+
+    def _unhealthy(self) -> OSError | None:
+        """Return why the server does not answer yet, or None."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback needs no proxy
-        while True:
-            try:
-                with opener.open(self._health, timeout=5):
-                    return
-            except (urllib.error.URLError, OSError) as error:
-                if isinstance(error, urllib.error.HTTPError):
-                    error.close()  # it is an answer too, and holds its connection
-                if self._process.poll() is not None:
-                    raise ClusterError(f"The {self.name} ended at once:\n{self.log_tail()}") from error
-                if time.monotonic() > deadline:
-                    raise ClusterError(f"The {self.name} did not start:\n{self.log_tail()}") from error
-                time.sleep(0.1)
+        try:
+            opener.open(self._health, timeout=5).close()
+        except OSError as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # it is an answer too, and holds its connection
+            return error
+        return None
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines that the server wrote."""

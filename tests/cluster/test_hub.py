@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -78,9 +79,8 @@ def test_a_notebook_on_the_hub_bursts(hub: LocalHub, token: str, laptop: Cluster
     assert why == "Dask's configuration names a gateway"
     assert outputs[0]["name"] == "stdout"
     assert outputs[0]["text"].startswith(f"Cluster {name} (gateway, since {why}); dashboard: ")
-    assert dashboard == f"/services/dask-gateway/clusters/{name}/status"
-    with urllib.request.urlopen(hub.address + dashboard, timeout=30) as page:
-        assert b"Dask" in page.read()
+    assert dashboard == f"{hub.gateway_address}/clusters/{name}/status"
+    assert asyncio.run(first_word_of_dashboard(dashboard)) == "ACK"
     assert f'<a href="{dashboard}"' in outputs[3]["data"]["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in outputs[3]["data"]
 
@@ -90,6 +90,22 @@ def test_a_notebook_on_the_hub_bursts(hub: LocalHub, token: str, laptop: Cluster
     hub.request("DELETE", "/users/ada/server")
     until(lambda: list_clusters(hub.gateway_address, token=token).query("not here").empty)
     until(lambda: "Stopping cluster" in hub.log.read_text())
+
+
+async def first_word_of_dashboard(address: str) -> str:
+    """Open the page as a browser does, which insists on the subprotocol of its WebSocket."""
+    with urllib.request.urlopen(address, timeout=30) as page:
+        token = re.search(r'"token":"([^"]+)"', page.read().decode())
+    assert token is not None
+    socket = await websocket_connect(
+        f"{address.replace('http', 'ws', 1)}/ws", subprotocols=["bokeh", token[1]], connect_timeout=30
+    )
+    assert socket.selected_subprotocol == "bokeh"
+    message = await asyncio.wait_for(socket.read_message(), 60)
+    socket.close()
+    while await socket.read_message() is not None:
+        pass
+    return str(json.loads(message or "{}")["msgtype"])
 
 
 async def run_notebook(server: str, token: str, cells: list[str]) -> list[dict[str, Any]]:

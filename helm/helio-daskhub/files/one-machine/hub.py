@@ -7,12 +7,11 @@ passwords come from the environment. `c` is the configuration so far.
 # ruff: noqa: F821
 
 import os
+import socket
 import sys
 from pathlib import Path
 
 from jupyterhub.spawner import SimpleLocalProcessSpawner
-
-from helio_burst.cluster.one_machine import Ports
 
 environ = os.environ
 address = environ["HELIO_BURST_HUB_ADDRESS"]
@@ -26,7 +25,7 @@ c.JupyterHub.db_url = "sqlite:///hub.sqlite"
 c.ConfigurableHTTPProxy.api_url = environ["HELIO_BURST_PROXY_API_ADDRESS"]
 # By default the proxy gives up a request after 20 s, and with it the page that waits for a server to start.
 c.ConfigurableHTTPProxy.command = [
-    *(sys.executable, str(Path(files, "one-machine", "proxy.py"))),
+    *(sys.executable, "-P", f"{files}/one-machine/proxy.py"),
     *("--proxy-timeout", str(1000 * START_SECONDS)),
 ]
 
@@ -40,9 +39,11 @@ class HeldPortSpawner(SimpleLocalProcessSpawner):
     """Starts a user's server at a port that no other program gets while the server starts."""
 
     async def start(self):
-        """Start the server."""
-        self.ports = Ports()
-        self.port = self.ports.take()
+        """Start the server; what is bound here is given to nobody else, and the server may listen at it."""
+        self.held = socket.socket()
+        self.held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.held.bind(("127.0.0.1", 0))
+        self.port = self.held.getsockname()[1]
         return await super().start()
 
 
@@ -70,8 +71,8 @@ c.JupyterHub.services = [
         "url": f"http://{gateway}",
         "display": False,
         "command": [
-            *(sys.executable, "-m", "helio_burst.cluster.child", "dask_gateway_server"),
-            *("--config", str(Path(files, "one-machine", "gateway.py"))),
+            *(sys.executable, "-P", environ["HELIO_BURST_CHILD"], str(os.getpid())),
+            *("dask_gateway_server", "--config", f"{files}/one-machine/gateway.py"),
         ],
         "environment": {
             **{name: value for name, value in environ.items() if name != "CONFIGPROXY_AUTH_TOKEN"},
