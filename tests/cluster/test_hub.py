@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
@@ -90,6 +91,14 @@ def test_a_notebook_on_the_hub_bursts(hub: LocalHub, token: str, laptop: Cluster
     hub.request("DELETE", "/users/ada/server")
     until(lambda: list_clusters(hub.gateway_address, token=token).query("not here").empty)
     until(lambda: "Stopping cluster" in hub.log.read_text())
+
+
+def test_the_proxy_waits_for_a_server_that_starts_slowly(hub: LocalHub) -> None:
+    """By default it ends a request after 20 s, and the page that waits for the server stays as it is."""
+    assert hub._process is not None
+    commands = [process.cmdline() for process in psutil.Process(hub._process.pid).children()]
+    (proxy,) = [command for command in commands if "--proxy-timeout" in command]
+    assert int(proxy[proxy.index("--proxy-timeout") + 1]) >= 120_000
 
 
 async def first_word_of_dashboard(address: str) -> str:

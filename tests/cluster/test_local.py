@@ -105,7 +105,7 @@ def test_what_a_kind_of_cluster_says_of_scaling_is_told() -> None:
 
     client: Any = Unreachable()
     cluster = Cluster(client=client, target=Target("gateway"), dask_cluster=Stopped())
-    with pytest.raises(ClusterError, match="Cluster c1 did not scale to workers=2: .* is not running"):
+    with pytest.raises(ClusterError, match=r"Cluster c1 did not scale to workers=2: .* is not running"):
         cluster.scale(2)
     cluster.close()
 
