@@ -38,6 +38,9 @@ def test_a_running_scheduler_is_left_alive(tmp_path: Path, no_other_clusters: No
 def test_nothing_at_the_address(ports: Ports) -> None:
     with pytest.raises(ClusterError, match=r"No Dask scheduler at tcp://.*nothing listens.*server up"):
         open_cluster(f"tcp://127.0.0.1:{ports.take()}")
+    for address in ("tcp://localhost", "tcp://localhost:port", "tls://:8786"):
+        with pytest.raises(InputError, match=f"'{address}' is no address.*needs a host and a port"):
+            open_cluster(address)
 
 
 def test_a_scheduler_that_has_gone(no_other_clusters: None) -> None:
