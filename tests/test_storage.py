@@ -190,7 +190,7 @@ def run(script: str, *arguments: str) -> str:
     command = [sys.executable, script] if script.endswith(".py") else [sys.executable, "-c", script]
     environment = os.environ | {"PYTHONPATH": str(Path(storage.__file__).parents[2])}
     done = subprocess.run(
-        [*command, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [*command, *arguments], env=environment, capture_output=True, text=True, timeout=200, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
