@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nbformat
 import numpy as np
 import pandas as pd
 from distributed import Client
@@ -17,6 +17,9 @@ from distributed import Client
 from helio_burst import storage
 from helio_burst.burst import map_partitions
 from helio_burst.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 MIME = "application/vnd.helio-burst.record+json"
 
@@ -93,8 +96,10 @@ def sweep(
     Raises
     ------
     InputError
-        The notebook has no parameters cell, or a column is not among its parameters.
+        The notebook has no parameters cell, a column is not among its parameters, or papermill is not
+        installed.
     """
+    _check_installed()
     out = str(out) if "://" in str(out) else str(Path(out).absolute())
     source = _read(Path(notebook))
     _check_parameters(Path(notebook), source, parameters)
@@ -124,6 +129,7 @@ def sweep(
 
 def _execute(run: Any, source: str, out: str) -> str:
     """Execute the notebook on a worker; return what it recorded, as JSON."""
+    import nbformat
     import papermill
 
     with tempfile.TemporaryDirectory(prefix="helio-burst-sweep-") as folder:
@@ -141,13 +147,23 @@ def _execute(run: Any, source: str, out: str) -> str:
         return json.dumps(recorded_values(nbformat.read(executed, as_version=4)))  # type: ignore[no-untyped-call]
 
 
-def recorded_values(notebook: nbformat.NotebookNode) -> dict[str, Any]:
+def recorded_values(notebook: NotebookNode) -> dict[str, Any]:
     """Return what an executed notebook recorded; of two values of one name, the later."""
     values: dict[str, Any] = {}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             values |= output.get("data", {}).get(MIME, {})
     return values
+
+
+def _check_installed() -> None:
+    for name in ("nbformat", "papermill"):
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"{error.name} is not installed; sweep needs it: pip install 'helio-burst[notebook]'"
+            ) from error
 
 
 def _read(notebook: Path) -> str:
@@ -158,8 +174,11 @@ def _read(notebook: Path) -> str:
 
 
 def _check_parameters(path: Path, source: str, parameters: pd.DataFrame) -> None:
+    import nbformat
     import papermill
 
+    if not isinstance(parameters, pd.DataFrame):
+        raise InputError(f"parameters={parameters!r} must be a DataFrame, one row a run.")
     try:
         cells = nbformat.reads(source, as_version=4).cells  # type: ignore[no-untyped-call]
     except nbformat.reader.NotJSONError as error:

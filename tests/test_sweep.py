@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import nbformat
@@ -56,7 +57,9 @@ def test_a_sweep_collects_values_and_failures_and_resumes(
     assert pd.read_csv(out / "table.csv")["half"].iloc[[0, 2]].tolist() == [1, 4]
 
 
-def test_wrong_requests_are_refused_before_anything_starts(notebook: Path, tmp_path: Path) -> None:
+def test_wrong_requests_are_refused_before_anything_starts(
+    notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = str(tmp_path / "out")
     with pytest.raises(InputError, match=r"no parameter 'numbr'. Nearest: number"):
         sweep(notebook, pd.DataFrame({"numbr": [1]}), out)
@@ -71,6 +74,12 @@ def test_wrong_requests_are_refused_before_anything_starts(notebook: Path, tmp_p
     nbformat.write(bare, tmp_path / "bare.ipynb")
     with pytest.raises(InputError, match="no cell tagged 'parameters'"):
         sweep(tmp_path / "bare.ipynb", pd.DataFrame({"number": [1]}), out)
+    with pytest.raises(InputError, match="must be a DataFrame, one row a run"):
+        sweep(notebook, [{"number": 1}], out)  # type: ignore[arg-type]
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "papermill", None)
+        with pytest.raises(InputError, match=r"papermill is not installed.*helio-burst\[notebook\]"):
+            sweep(notebook, pd.DataFrame({"number": [1]}), out)
     assert not (tmp_path / "out").exists()
 
 

@@ -59,7 +59,7 @@ def assemble(
         )
     if not stacks:
         positions = done["position"].to_numpy()
-        variables = {column.removeprefix(VALUE_PREFIX): (dim, _to_numpy(done[column])) for column in columns}
+        variables = {column.removeprefix(VALUE_PREFIX): (ITEM, _to_numpy(done[column])) for column in columns}
         dataset = xr.Dataset(variables)
         for variable, attrs in results.attrs.items():
             if variable in dataset:
@@ -68,6 +68,9 @@ def assemble(
         return _finish(_join(stacks, files, dim), name)
     else:
         dataset, positions = _lay(stacks, files, dim)
+    # What a result calls as the file list does gives way to the file list.
+    clash = {name: f"{name}_in_file" for name in {dim, "time", "datakey"} & set(dataset.variables)}
+    dataset = dataset.rename(clash).rename({ITEM: dim})
     return _finish(_with_file_coordinates(dataset, files, positions, dim), name)
 
 
@@ -91,7 +94,7 @@ def _nothing(table: pl.DataFrame, results: Results) -> str:
 
 
 def _lay(stacks: list[Any], files: pa.Table, dim: str) -> tuple[xr.Dataset, np.ndarray]:
-    """Lay arrays of one structure along a new dimension."""
+    """Lay arrays of one structure along `ITEM`, in the files' order."""
     forms: dict[Any, list[tuple[xr.Dataset, np.ndarray]]] = {}
     for part, where in stacks:
         forms.setdefault(structure(part.isel({ITEM: 0})), []).append((part, where))
@@ -105,10 +108,7 @@ def _lay(stacks: list[Any], files: pa.Table, dim: str) -> tuple[xr.Dataset, np.n
         parts, dim=ITEM, data_vars="minimal", coords="minimal", compat="override", join="override"
     )
     order = np.argsort(where, kind="stable")
-    dataset = joined.isel({ITEM: order})
-    # A time or datakey that came with the file's content gives way to that of the file list.
-    clash = {name: f"{name}_in_file" for name in (dim, "datakey") if name in dataset.variables}
-    return dataset.rename(clash).rename({ITEM: dim}), where[order]
+    return joined.isel({ITEM: order}), where[order]
 
 
 def _spread(part: xr.Dataset, stacked: set[Any]) -> xr.Dataset:
@@ -179,4 +179,6 @@ def _finish(dataset: xr.Dataset, name: str | None) -> xr.Dataset:
             f"name={name!r} can name one variable, but the function returned "
             f"{', '.join(map(str, variables))}."
         )
+    if name in dataset.variables and name != variables[0]:
+        raise InputError(f"name={name!r} is a coordinate of the result; choose another one.")
     return dataset.rename({variables[0]: name})

@@ -6,25 +6,55 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
-from distributed import Client, get_client
+from distributed import Client, get_worker
 
 from helio_burst import storage
 from helio_burst.burst.job import Job
 from helio_burst.cluster import check_access, open_cluster
+from helio_burst.errors import InputError
+
+
+def choose_client(client: Client | None) -> Client | None:
+    """Return the given client, else the current one of the calling thread, if it has any.
+
+    Raises
+    ------
+    InputError
+        It is no client or a closed one, or there is none and this is a task on a worker.
+    """
+    if client is None:
+        return _current_client()
+    if not isinstance(client, Client):
+        raise InputError(
+            f"client={client!r} is no Dask client; open_cluster(...) and distributed.Client make one."
+        )
+    if client.status == "closed":
+        raise InputError(f"client={client!r} is closed; open a cluster again.")
+    return client
+
+
+def _current_client() -> Client | None:
+    try:
+        address = get_worker().address
+    except ValueError:
+        pass
+    else:
+        raise InputError(
+            f"This call was made by a function that runs on the worker {address}. Make it outside of the "
+            "function; where it must be there, give it client=distributed.get_client()."
+        )
+    try:
+        current: Client = Client.current()
+    except ValueError:
+        return None
+    return current
 
 
 @contextlib.contextmanager
 def use_client(client: Client | None) -> Iterator[Client]:
-    """Use the given client, else the process's current one, else a local cluster for this run."""
+    """Use the given client, else a local cluster for this run."""
     if client is not None:
         yield client
-        return
-    try:
-        current = get_client()
-    except ValueError:
-        current = None
-    if current is not None:
-        yield current
         return
     with open_cluster("local") as own:
         yield own

@@ -75,11 +75,15 @@ def as_combine(combine: Any) -> Combine | None:
     InputError
         It is neither.
     """
+    if isinstance(combine, type):
+        raise InputError(
+            f"combine={combine.__name__} is a class; give an object of it, as {combine.__name__}()."
+        )
     if combine is None or isinstance(combine, Combine):
         return combine
     if all(hasattr(combine, name) for name in ("identity", "add", "merge")):
         return _WithoutResult(combine)
-    if callable(combine) and not isinstance(combine, type):
+    if callable(combine):
         return Merge(combine)
     raise InputError(
         f"combine={combine!r} is neither a function merge(one, other) nor an object with identity(), "
@@ -227,13 +231,20 @@ def _leaves(value: Any) -> dict[str, np.ndarray]:
     if isinstance(value, xr.Dataset):
         leaves = {str(name): variable.to_numpy() for name, variable in value.data_vars.items()}
     elif isinstance(value, Mapping):
-        leaves = {str(name): np.asarray(part) for name, part in value.items()}
+        leaves = {str(name): _unmasked(part) for name, part in value.items()}
     else:
-        leaves = {"value": np.asarray(value)}
+        leaves = {"value": _unmasked(value)}
     for name, array in leaves.items():
         if array.dtype.kind not in "biuf":
             raise ValueError(f"{name} is of type {array.dtype}; only numbers can be merged this way")
     return leaves
+
+
+def _unmasked(value: Any) -> np.ndarray:
+    """Return numbers as an array, NaN where they are masked."""
+    if np.ma.is_masked(value):
+        return np.asarray(np.ma.filled(value.astype(float), np.nan))
+    return np.asarray(value)
 
 
 class _Like:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
 from collections import deque
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cloudpickle
 import pyarrow as pa
 from distributed import Client, Future
 from distributed.scheduler import KilledWorker
 
+from helio_burst.burst.account import Account
 from helio_burst.burst.failures import Failure
 from helio_burst.burst.items import to_bytes
-from helio_burst.burst.job import Job
-from helio_burst.burst.ledger import Ledger
+from helio_burst.burst.ledger import write_shard
+from helio_burst.burst.limits import Limits
 from helio_burst.burst.merging import MergeTree, summary_of
-from helio_burst.burst.progress import Progress, duration
-from helio_burst.burst.results import Results
+from helio_burst.burst.progress import duration
 from helio_burst.burst.shard import build
 from helio_burst.burst.sizing import Sizer
 from helio_burst.burst.values import Packed
 from helio_burst.burst.worker import BEGUN, Batch, Report, run_batch
+from helio_burst.cluster import root_cause
 from helio_burst.cluster.prices import hourly_price
 from helio_burst.errors import BurstError, HelioBurstError, TransientStorageError
 
@@ -38,33 +40,6 @@ _TICK = 1.0
 # Bytes of a job that go with each batch.
 _SMALL_JOB = 64 * 1024
 _QUIET_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When a run stops by itself; what is done by then stays in the ledger.
-
-    Attributes
-    ----------
-    failures : int, optional
-        Stop when more items than this have failed.
-    seconds, dollars : float, optional
-        Stop when the run has taken, or cost, this much.
-    """
-
-    failures: int | None = None
-    seconds: float | None = None
-    dollars: float | None = None
-
-    def reached(self, progress: Progress, failed: int) -> str | None:
-        """Say which limit has been reached, if any; `failed` counts this run's failures only."""
-        if self.failures is not None and failed > self.failures:
-            return f"{failed} files failed, more than max_failures={self.failures}"
-        if self.seconds is not None and progress.seconds >= self.seconds:
-            return f"it took {progress.seconds:.0f} s, the limit max_time={self.seconds:.0f} s"
-        if self.dollars is not None and progress.cost >= self.dollars:
-            return f"it cost ${progress.cost:.2f}, the limit max_cost={self.dollars:.2f}"
-        return None
 
 
 @dataclass
@@ -83,12 +58,14 @@ class Engine:
 
     Parameters
     ----------
+    account : Account
+        Of the run: the job, its ledger and its progress, which is kept up to date here.
+    blob : bytes
+        The pickled job.
     items : Table
         What is to be done, in order.
-    results : Results
-        Takes the shards when there is no ledger.
-    resumed : Progress
-        What earlier runs have done.
+    begin : float
+        When the run began, by `time.monotonic`.
     taken_over : Event
         Set when another client drives the job instead.
     """
@@ -96,23 +73,20 @@ class Engine:
     def __init__(
         self,
         client: Client,
-        job: Job,
+        account: Account,
         blob: bytes,
         items: pa.Table,
-        results: Results,
-        ledger: Ledger | None,
-        run: str,
         limits: Limits,
-        resumed: Progress,
+        begin: float,
         taken_over: threading.Event,
     ) -> None:
         self._client = client
-        self._job = job
+        self._account = account
+        self._job = account.job
+        self._ledger = account.ledger
+        self._run = account.run
         self._blob = blob
         self._items = items
-        self._results = results
-        self._ledger = ledger
-        self._run = run
         self._limits = limits
         self._sizer = Sizer(items)
         self._todo: deque[_Span] = deque([_Span(0, len(items))] if len(items) else [])
@@ -122,11 +96,10 @@ class Engine:
         self._failed_now = 0
         self._job_future: Future[Any] | None = None
         self._threads = 0
-        self._began = time.monotonic()
-        self._last_tick = self._began
-        self._last_arrival = self._began
-        self._tree = MergeTree(client) if job.combine is not None and ledger is None else None
-        self.progress = resumed
+        self._began = begin
+        self._last_tick = self._last_arrival = time.monotonic()
+        merges_here = self._job.combine is not None and self._ledger is None
+        self._tree = MergeTree(client) if merges_here else None
         self.cancelled = threading.Event()
         self.taken_over = taken_over
         self.stopped: str | None = None
@@ -152,13 +125,22 @@ class Engine:
                 self._take(future)
                 if time.monotonic() - self._last_tick > _TICK:
                     self._look_at_cluster()
+            # Chance decides what is in the last batch: too many failures are said, though all is done.
+            self.stopped = self.stopped or self._limits.too_many(self._account.progress, self._failed_now)
             if self._tree is not None and self.stopped is None:
                 return self._tree.result(self._job_on_cluster())
+        except BurstError:
+            raise
+        except Exception as error:
+            if self._client.status == "running":
+                raise
+            raise self._broken(error) from error
         finally:
             self._look_at_clock()
             if self._client.status == "running":
-                self._client.cancel([future for _, future in self._flying.values()])
-                self._client.set_metadata([BEGUN, self._run], {})
+                with contextlib.suppress(OSError):  # it may be going just now, which is said already
+                    self._client.cancel([future for _, future in self._flying.values()])
+                    self._client.set_metadata([BEGUN, self._run], {})
         return None
 
     def _job_on_cluster(self) -> Future[Any]:
@@ -178,7 +160,7 @@ class Engine:
         elif self.taken_over.is_set():
             self.stopped = "another client has taken the job over"
         elif self.stopped is None:
-            self.stopped = self._limits.reached(self.progress, self._failed_now)
+            self.stopped = self._limits.reached(self._account.progress, self._failed_now)
         return self.stopped is None
 
     def _fill(self) -> None:
@@ -241,17 +223,18 @@ class Engine:
         if report.done and not span.isolate:
             self._sizer.measured(span.start, reached, report.seconds)
         if report.shard is not None:
-            self._results.add(report.shard)
+            self._account.results.add(report.shard)
         if self._tree is not None:
             self._tree.add(report.number, report.failed)
-        self._failed_now += report.failed
-        self.progress = replace(
-            self.progress,
-            done=self.progress.done + report.done,
-            failed=self.progress.failed + report.failed,
-            bytes=self.progress.bytes + report.bytes,
-        )
+        self._count(report.done, report.failed, report.bytes)
         self._look_at_clock()
+
+    def _count(self, done: int, failed: int, size: int = 0) -> None:
+        self._failed_now += failed
+        progress = self._account.progress
+        self._account.progress = replace(
+            progress, done=progress.done + done, failed=progress.failed + failed, bytes=progress.bytes + size
+        )
 
     def _lost(self, span: _Span) -> None:
         """Repeat a batch over which workers died, now item by item in a process that can be lost."""
@@ -270,64 +253,61 @@ class Engine:
             row, Packed(), {0: Failure("KilledWorker", message, attempts=deaths)}, [deaths], [0.0], ""
         )
         if self._ledger is not None:
-            from helio_burst.burst.ledger import write_shard
-
             self._number += 1
             write_shard(self._ledger.shard_url(self._run, self._number), shard, self._ledger.options)
         else:
-            self._results.add(shard)
-        self._failed_now += 1
-        self.progress = replace(self.progress, done=self.progress.done + 1, failed=self.progress.failed + 1)
+            self._account.results.add(shard)
+        self._count(done=1, failed=1)
 
     def _broken(self, error: Exception) -> BurstError:
-        """Explain what no repetition mends, down to the first cause."""
-        cause: BaseException = error
-        while cause.__cause__ is not None and not isinstance(cause, HelioBurstError):
-            cause = cause.__cause__
+        """Explain what no repetition mends."""
+        # So Dask says of all tasks that their scheduler is lost; and what it says of a closed client varies.
+        if isinstance(error, CancelledError) or self._client.status != "running":
+            return self._scheduler_gone()
+        cause = error if isinstance(error, HelioBurstError) else root_cause(error)
+        return self._broke_off(f"{type(cause).__name__}: {cause}", "the same call goes on from there")
+
+    def _scheduler_gone(self) -> BurstError:
+        address = self._account.cluster.get("address")
+        return self._broke_off(
+            f"the scheduler at {address} is gone or was restarted, or the client closed",
+            "the same call goes on from there, with the client of a cluster that lives",
+        )
+
+    def _broke_off(self, why: str, remedy: str) -> BurstError:
+        progress = self._account.progress
         kept = (
-            f"What is done is in the ledger at {self._ledger.root}; the same call goes on from there."
+            f"What is done is in the ledger at {self._ledger.root}; {remedy}."
             if self._ledger is not None
-            else "With store=... a run can be resumed."
+            else "Nothing of it was kept; with store=... a run can be resumed."
         )
         return BurstError(
-            f"The run of {self._job.name} broke off after {self.progress.done} of {self.progress.total} "
-            f"files: {type(cause).__name__}: {cause}\n{kept}"
+            f"The run of {self._job.name} broke off after {progress.done} of {progress.total} "
+            f"{progress.unit}: {why.rstrip('.')}.\n{kept}"
         )
 
     def _look_at_clock(self) -> None:
-        self.progress = replace(self.progress, seconds=time.monotonic() - self._began)
+        seconds = time.monotonic() - self._began
+        self._account.progress = replace(self._account.progress, seconds=seconds)
 
     def _look_at_cluster(self) -> None:
         now = time.monotonic()
+        if self._client.status != "running":
+            raise self._scheduler_gone()
         try:
             self._threads = sum(self._client.nthreads().values())
-        except (OSError, TimeoutError) as error:
-            raise self._broken(error) from error
-        if self._client.status != "running":
-            raise self._broken(ConnectionError("the scheduler is gone"))
+        except OSError as error:
+            raise self._scheduler_gone() from error
         hours = (now - self._last_tick) / 3600
         self._last_tick = now
         note = "" if self._threads else "waiting for the first worker"
         if self._flying and now - self._last_arrival > _QUIET_SECONDS:
             quiet = duration(now - self._last_arrival)
             note = note or f"nothing has ended for {quiet}; time_limit= ends files that hang"
-        self.progress = replace(
-            self.progress,
+        self._account.progress = replace(
+            self._account.progress,
             threads=self._threads,
-            cost=self.progress.cost + hours * hourly_price(self._client, self._threads),
+            cost=self._account.progress.cost + hours * hourly_price(self._client, self._threads),
             note=note,
         )
         self._look_at_clock()
-
-
-def dump_job(job: Job) -> bytes:
-    """Pickle a job for the workers, the user's own modules with it."""
-    from helio_burst.cluster import shipping
-
-    return bytes(shipping.dumps(job))
-
-
-def load_job_from(ledger: Ledger) -> Job:
-    """Read the job back from its ledger."""
-    job: Job = cloudpickle.loads(ledger.read("job.pickle"))
-    return job

@@ -19,12 +19,12 @@ from distributed import Client
 
 from helio_burst import readers
 from helio_burst.burst import failures as failure_rows
-from helio_burst.burst.clients import use_client
+from helio_burst.burst.account import Account
+from helio_burst.burst.clients import choose_client, use_client
 from helio_burst.burst.job import Job, Reader
-from helio_burst.burst.mapping import prepare
+from helio_burst.burst.mapping import make_job, open_account
 from helio_burst.burst.pilot import Pilot, run_pilot
 from helio_burst.burst.progress import duration
-from helio_burst.burst.run import Run
 from helio_burst.cluster.prices import Prices, hourly_price, is_here, read_prices
 from helio_burst.errors import BurstError, InputError
 
@@ -170,19 +170,19 @@ def estimate(
     """
     _check(sample, workers)
     chosen = prices if isinstance(prices, Prices) else read_prices(prices)
-    run = prepare(
-        function, files, read=read, options=options, store=store, combine=combine, time_limit=time_limit
-    )
-    todo = run.todo()
+    job = make_job(function, read, options, combine, None, time_limit)
+    account = open_account(job, files, store)
+    todo = account.todo()
     if not len(todo):
-        raise InputError(f"All {run.progress.total:,} files are done already; there is nothing to estimate.")
-    with use_client(client) as cluster:
-        pilot = run_pilot(cluster, run, run.write_down(), todo, sample)
-        run.note_pilot()
+        total = account.progress.total
+        raise InputError(f"All {total:,} files are done already; there is nothing to estimate.")
+    with use_client(choose_client(client)) as cluster:
+        pilot = run_pilot(cluster, account, account.open(), todo, sample)
+        account.note_pilot()
         core_price = chosen.per_core_hour if prices is not None else hourly_price(cluster, 1)
         here = is_here(cluster)
     _refuse_if_all_failed(pilot)
-    return _extrapolate(run, todo, pilot, list(workers), chosen, core_price, here)
+    return _extrapolate(account, todo, pilot, list(workers), chosen, core_price, here)
 
 
 def _check(sample: int, workers: Sequence[int]) -> None:
@@ -205,7 +205,7 @@ def _refuse_if_all_failed(pilot: Pilot) -> None:
 
 
 def _extrapolate(
-    run: Run,
+    account: Account,
     todo: pa.Table,
     pilot: Pilot,
     workers: list[int],
@@ -216,8 +216,8 @@ def _extrapolate(
     seconds = pilot.seconds()
     mean = float(seconds.mean())
     uncertainty = _uncertainty(seconds)
-    size = _bytes(run.job, todo, pilot)
-    costs = _costs(run.job, todo, size, prices, here)
+    size = _bytes(account.job, todo, pilot)
+    costs = _costs(account.job, todo, size, prices, here)
     rows = []
     for number in workers:
         threads = number * pilot.threads
@@ -240,7 +240,7 @@ def _extrapolate(
         failures=failed,
         prices=prices,
         costs=costs,
-        notes=_notes(run, failed, prices, core_price, costs, here),
+        notes=_notes(account, failed, prices, core_price, costs, here),
     )
 
 
@@ -294,7 +294,7 @@ def _costs(job: Job, todo: pa.Table, size: int, prices: Prices, here: bool) -> d
 
 
 def _notes(
-    run: Run,
+    account: Account,
     failed: pd.DataFrame,
     prices: Prices,
     core_price: float,
@@ -309,8 +309,10 @@ def _notes(
         notes.append("Many archives bear the traffic; a cluster in the archive's region has none.")
     if here:
         notes.append("The pilot ran on this machine; workers nearer to the data read them faster.")
-    if run.ledger is not None:
-        notes.append(f"The pilot's results are in {run.ledger.store}; the run with this store= uses them.")
+    if account.ledger is not None:
+        notes.append(
+            f"The pilot's results are in {account.ledger.store}; the run with this store= uses them."
+        )
     if len(failed):
         first = failed.iloc[0]
         notes.append(f"{len(failed)} files of the pilot failed, such as {first.datakey}: {first.error}.")

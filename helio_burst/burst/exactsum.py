@@ -160,13 +160,15 @@ def _rounded(digits: dict[int, Int], shape: tuple[int, ...]) -> Float:
     leading: Int = np.zeros(shape, np.int64)
     tail: Float = np.zeros(shape)
     for place, digit in sorted(digits.items()):
-        term = np.ldexp(digit.astype(np.float64), _BITS * place)
-        tail = np.where(place < top - 1, _add_to_odd(tail, np.where(place < top - 1, term, 0.0)), tail)
+        below = place < top - 1
+        term = np.ldexp(np.where(below, digit, 0).astype(np.float64), _BITS * place)
+        tail = np.where(below, _add_to_odd(tail, term), tail)
         leading += np.where(place == top, digit << _BITS, 0) + np.where(place == top - 1, digit, 0)
     low = ((leading + 2**15) & 0xFFFF) - 2**15
     exponent = (_BITS * (top - 1)).astype(np.int64)
     tail = _add_to_odd(np.ldexp(low.astype(np.float64), exponent), tail)
-    result: Float = np.ldexp((leading - low).astype(np.float64), exponent) + tail
+    with np.errstate(over="ignore"):  # a sum beyond the largest float64 is infinite, and seen to be
+        result: Float = np.ldexp((leading - low).astype(np.float64), exponent) + tail
     return result
 
 

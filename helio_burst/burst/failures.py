@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -18,6 +19,8 @@ DEFAULT_RETRIES: Mapping[type[BaseException], int] = {
     ConnectionError: 3,
     TimeoutError: 3,
 }
+
+_HERE = str(Path(__file__).parent)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def failure_of(error: BaseException, attempts: int) -> Failure:
 
 
 def _is_ours(filename: str) -> bool:
-    return "helio_burst" in filename and "burst" in filename.rpartition("helio_burst")[2]
+    return filename.startswith(_HERE)
 
 
 def _name(kind: type[BaseException]) -> str:
@@ -85,7 +88,7 @@ def by_cause(failures: pd.DataFrame) -> pd.DataFrame:
             for text, key in zip(failures["message"].astype(str), keys, strict=True)
         ],
         index=failures.index,
-    ).str.replace(r"\d+", "#", regex=True)
+    ).str.replace(r"(?<!\bS)\d+", "#", regex=True)  # S3 is no number
     grouped = failures.assign(message=message, example=keys).groupby(["error", "message"], sort=False)
     table = grouped["example"].agg(["size", "first"]).reset_index()
     table.columns = pd.Index(["error", "message", "count", "example"])

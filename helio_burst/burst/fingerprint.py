@@ -6,6 +6,7 @@ functions of notebooks and consoles too. Installed packages count by name and ve
 
 from __future__ import annotations
 
+import dis
 import functools
 import hashlib
 import importlib.metadata
@@ -52,6 +53,9 @@ def _walk(value: Any, seen: set[int]) -> Iterator[str]:
     elif isinstance(value, functools.partial):
         yield "partial"
         yield from _walk((value.func, value.args, value.keywords), seen)
+    elif isinstance(value, functools._lru_cache_wrapper):
+        yield "cached"
+        yield from _walk(value.__wrapped__, seen)
     elif isinstance(value, types.MethodType):
         yield "method"
         yield from _walk((value.__func__, value.__self__), seen)
@@ -108,7 +112,8 @@ def _code(code: types.CodeType, seen: set[int]) -> Iterator[str]:
 
 
 def _names(code: types.CodeType) -> set[str]:
-    names = set(code.co_names)
+    """Return the globals that code reads; attributes, which `co_names` has too, are none."""
+    names = {one.argval for one in dis.get_instructions(code) if one.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             names |= _names(constant)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import reprlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -54,7 +56,7 @@ class Row(Mapping[str, Any]):
         return f"Row({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
 
 
-def as_table(items: pd.DataFrame | list[str], what: str = "files") -> pa.Table:
+def as_table(items: pd.DataFrame | Iterable[str], what: str = "files") -> pa.Table:
     """Check a list of items and turn it into an Arrow table, in the given order and without repeats.
 
     Parameters
@@ -66,9 +68,9 @@ def as_table(items: pd.DataFrame | list[str], what: str = "files") -> pa.Table:
     Raises
     ------
     InputError
-        There is no ``datakey``, or one of them is missing.
+        There is no ``datakey``, or one of them is missing, or it is neither a DataFrame nor a list of URLs.
     """
-    frame = items if isinstance(items, pd.DataFrame) else pd.DataFrame({"datakey": list(items)})
+    frame = items if isinstance(items, pd.DataFrame) else pd.DataFrame({"datakey": _keys(items, what)})
     if "datakey" not in frame.columns:
         raise InputError(
             f"{what} has no column 'datakey'; it has {', '.join(map(str, frame.columns)) or 'no columns'}. "
@@ -104,6 +106,18 @@ def as_table(items: pd.DataFrame | list[str], what: str = "files") -> pa.Table:
     return table.combine_chunks()
 
 
+def _keys(items: Iterable[str], what: str) -> list[str]:
+    try:
+        if isinstance(items, str):
+            raise TypeError("it is one text")
+        return [os.fspath(item) for item in items]
+    except TypeError as error:
+        raise InputError(
+            f"{what}={reprlib.repr(items)} must be a pandas DataFrame with a column 'datakey', or a list of "
+            f"paths or URLs; {error}."
+        ) from error
+
+
 def to_bytes(table: pa.Table) -> bytes:
     """Write rows for the wire: a slice takes its own rows along, not the whole table's."""
     sink = pa.BufferOutputStream()
@@ -120,7 +134,8 @@ def from_bytes(data: bytes) -> pa.Table:
 
 def rows(table: pa.Table) -> list[Row]:
     """Turn a table into rows; times come as pandas Timestamps, UTC."""
-    frame = table.to_pandas()
+    # A size that is not known is None: NaN would make floats of the others.
+    frame = table.to_pandas(integer_object_nulls=True)
     columns = [frame[name].tolist() for name in frame.columns]
     names = list(frame.columns)
     return [Row(dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,8 +56,9 @@ class Job:
             target = target.func
         return bool(getattr(target, name, otherwise))
 
+    @functools.cached_property
     def key(self) -> str:
-        """Return the hash that tells one job from another: function, reader, options and merge."""
+        """The hash that tells one job from another: function, reader, options and merge."""
         return fingerprint(self.function, self.read, dict(self.options), self.combine)
 
     @property

@@ -29,13 +29,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
+import cloudpickle
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
 from helio_burst import storage
+from helio_burst.burst.job import Job
 from helio_burst.burst.shard import Shard, decode_rows, decode_stacks, decode_state, encode
 from helio_burst.errors import (
     BurstError,
@@ -92,10 +95,10 @@ class Ledger:
     """
 
     def __init__(self, store: str, key: str, options: StorageOptions | None = None) -> None:
-        self.store = store
+        self.store = _absolute(store)
         self.key = key
         self.options = options
-        self.root = storage.join(store, key)
+        self.root = storage.join(self.store, key)
 
     def url(self, *parts: str) -> str:
         """Return the URL of an object of this job."""
@@ -129,6 +132,11 @@ class Ledger:
         except (MissingObjectError, json.JSONDecodeError):
             return None
         return content
+
+    def job(self) -> Job:
+        """Return the job."""
+        job: Job = cloudpickle.loads(self.read("job.pickle"))
+        return job
 
     def files(self) -> pa.Table:
         """Return the list of files of the latest run."""
@@ -164,6 +172,12 @@ class Ledger:
         return self.url("shards", f"{run}-{number:07d}")
 
 
+def _absolute(store: str) -> str:
+    """Return the store as processes with another working directory, workers as a rule, name it."""
+    text = str(store)
+    return text if "://" in text else str(Path(text).expanduser().absolute())
+
+
 def find(store: str, job: str | None = None, options: StorageOptions | None = None) -> Ledger:
     """Find a job in a store: the one whose key begins with `job`, else the one that was begun last.
 
@@ -185,7 +199,7 @@ def find(store: str, job: str | None = None, options: StorageOptions | None = No
 
 def jobs(store: str, options: StorageOptions | None = None) -> list[str]:
     """List the jobs of a store by the time at which they were last begun."""
-    times: dict[str, float] = {}
+    store, times = _absolute(store), dict[str, float]()
     for info in storage.list_objects(store, options):
         parts = info.url[len(store.rstrip("/")) :].strip("/").split("/")
         if len(parts) == 2 and parts[1] == "files.parquet":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict, Unpack, overload
 
@@ -14,21 +14,26 @@ from distributed import Client
 
 import helio_burst
 from helio_burst import readers
+from helio_burst.burst.account import Account
 from helio_burst.burst.clients import shippable_options
 from helio_burst.burst.combine import as_combine
-from helio_burst.burst.engine import Limits, load_job_from
 from helio_burst.burst.failures import DEFAULT_RETRIES
 from helio_burst.burst.fingerprint import describe
 from helio_burst.burst.items import as_table
 from helio_burst.burst.job import Job, Reader
 from helio_burst.burst.ledger import Ledger, find
+from helio_burst.burst.limits import Limits, as_seconds
 from helio_burst.burst.outcome import Outcome
 from helio_burst.burst.run import Run
 from helio_burst.errors import InputError
 
 
 class _Arguments(TypedDict, total=False):
-    """Keyword arguments of `map_files` that do not decide what it returns."""
+    """Keyword arguments of `map_files` that do not decide what it returns.
+
+    Only the overloads use it: the functions themselves list their arguments, so that ``map_files?`` and the
+    completion of a notebook show names and defaults.
+    """
 
     read: Reader
     options: Mapping[str, Any] | None
@@ -84,7 +89,8 @@ def map_files(
         ``function(content, **options)``, where `content` is what the reader makes of a file. It returns a
         number, a dict of numbers, a numpy array, a DataArray or a Dataset; anything, with `combine`.
     files : DataFrame or list of str
-        A file list of a catalog: ``datakey`` and, where known, ``start``, ``filesize`` and ``etag``.
+        A file list of a catalog: ``datakey`` and, where known, ``start``, ``filesize`` and ``etag``; or paths
+        and URLs.
     read : callable
         ``read(data, row)``; by default chosen by the file's name. See `helio_burst.readers`.
     options : mapping, optional
@@ -134,20 +140,9 @@ def map_files(
     >>> outcome.to_xarray(name="length").length.values  # doctest: +SKIP
     array([3, 5])
     """
-    run = prepare(
-        function,
-        files,
-        read=read,
-        options=options,
-        client=client,
-        store=store,
-        combine=combine,
-        retries=retries,
-        time_limit=time_limit,
-        max_failures=max_failures,
-        max_time=max_time,
-        max_cost=max_cost,
-    ).start()
+    job = make_job(function, read, options, combine, retries, time_limit)
+    limits = Limits.given(max_failures, max_time, max_cost)
+    run = Run(open_account(job, files, store), client, limits).start()
     return run.watch(progress) if wait else run
 
 
@@ -181,45 +176,51 @@ def map_partitions(
     Outcome
         As of `map_files`, whose other parameters this has too.
     """
-    run = prepare(
-        function,
-        partitions,
-        "partitions",
-        read=readers.row,
-        options=options,
-        client=client,
-        store=store,
-        combine=combine,
-        retries=retries,
-        time_limit=time_limit,
-        max_failures=max_failures,
-        max_time=max_time,
-        max_cost=max_cost,
-    )
-    return run.start().watch(progress)
+    job = make_job(function, readers.row, options, combine, retries, time_limit)
+    limits = Limits.given(max_failures, max_time, max_cost)
+    return Run(open_account(job, partitions, store, "partitions"), client, limits).start().watch(progress)
 
 
-def prepare(
+def make_job(
     function: Callable[..., Any],
-    items: pd.DataFrame | list[str],
-    what: str = "files",
-    *,
-    read: Reader = readers.by_name,
-    options: Mapping[str, Any] | None = None,
-    client: Client | None = None,
-    store: str | None = None,
-    combine: Any = None,
-    retries: Mapping[type[BaseException], int] | None = None,
-    time_limit: float | str | None = None,
-    max_failures: int | None = None,
-    max_time: float | str | None = None,
-    max_cost: float | None = None,
-) -> Run:
-    """Check the arguments of `map_files` and make a run of them that is not started yet."""
-    job = _job(function, read, options, combine, retries, time_limit)
-    table = as_table(items, what)
-    limits = Limits(max_failures, _seconds(max_time, "max_time"), max_cost)
-    return Run(job, table, client, _ledger(store, job), limits, _provenance(job, items))
+    read: Reader,
+    options: Mapping[str, Any] | None,
+    combine: Any,
+    retries: Mapping[type[BaseException], int] | None,
+    time_limit: float | str | None,
+) -> Job:
+    """Check what a user gives and make a job of it.
+
+    Raises
+    ------
+    InputError
+        One of the arguments is wrong.
+    """
+    for what, value in (("function", function), ("read", read)):
+        if not callable(value):
+            raise InputError(f"{what}={value!r} cannot be called; pass a function.")
+    if options is not None and not isinstance(options, Mapping):
+        raise InputError(f"options={options!r}: give the function's keyword arguments as {{name: value}}.")
+    for kind, count in (retries or {}).items():
+        if not (isinstance(kind, type) and issubclass(kind, BaseException) and isinstance(count, int)):
+            raise InputError(f"retries={retries!r}: give {{exception class: number of retries}}.")
+    return Job(
+        function,
+        read,
+        dict(options or {}),
+        as_combine(combine),
+        dict(retries) if retries is not None else DEFAULT_RETRIES,
+        as_seconds(time_limit, "time_limit"),
+        shippable_options(),
+    )
+
+
+def open_account(
+    job: Job, items: pd.DataFrame | Iterable[str], store: str | None, what: str = "files"
+) -> Account:
+    """Look up what a store has of a job over some items; nothing is written yet."""
+    ledger = Ledger(store, job.key, job.storage) if store is not None else None
+    return Account(job, as_table(items, what), ledger, _provenance(job, items))
 
 
 def attach(store: str, job: str | None = None, client: Client | None = None) -> Run:
@@ -236,55 +237,14 @@ def attach(store: str, job: str | None = None, client: Client | None = None) -> 
         Key of the job, or its beginning; by default the job begun last.
     """
     ledger = find(store, job, shippable_options())
-    return run_of(ledger, client).start()
+    return Run(account_of(ledger), client).start()
 
 
-def run_of(ledger: Ledger, client: Client | None, limits: Limits | None = None) -> Run:
-    """Make a run of what a ledger holds: the job, the files, where they came from."""
+def account_of(ledger: Ledger) -> Account:
+    """Make an account of what a ledger holds: the job, the files, where they came from."""
     description = ledger.read_json("job.json") or {}
-    provenance = provenance_of(description)
-    return Run(load_job_from(ledger), ledger.files(), client, ledger, limits or Limits(), provenance)
-
-
-def provenance_of(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Take from a ledger's description what goes into the attributes of the result."""
-    return {name: description[name] for name in _PROVENANCE if name in description}
-
-
-def _job(
-    function: Any, read: Any, options: Any, combine: Any, retries: Any, time_limit: float | str | None
-) -> Job:
-    for what, value in (("function", function), ("read", read)):
-        if not callable(value):
-            raise InputError(f"{what}={value!r} cannot be called; pass a function.")
-    for kind, count in (retries or {}).items():
-        if not (isinstance(kind, type) and issubclass(kind, BaseException) and isinstance(count, int)):
-            raise InputError(f"retries={retries!r}: give {{exception class: number of retries}}.")
-    return Job(
-        function,
-        read,
-        dict(options or {}),
-        as_combine(combine),
-        dict(retries) if retries is not None else DEFAULT_RETRIES,
-        _seconds(time_limit, "time_limit"),
-        shippable_options(),
-    )
-
-
-def _ledger(store: str | None, job: Job) -> Ledger | None:
-    return Ledger(str(store), job.key(), shippable_options()) if store is not None else None
-
-
-def _seconds(value: float | str | None, name: str) -> float | None:
-    if value is None:
-        return None
-    try:
-        seconds = pd.Timedelta(value).total_seconds() if isinstance(value, str) else float(value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name}={value!r} is no time; give seconds, or a text such as '5 min'.") from error
-    if not seconds > 0:
-        raise InputError(f"{name}={value!r} must be more than nothing.")
-    return seconds
+    provenance = {name: description[name] for name in _PROVENANCE if name in description}
+    return Account(ledger.job(), ledger.files(), ledger, provenance)
 
 
 # What a file list's `attrs` may say of where its files come from.
@@ -307,7 +267,7 @@ def _provenance(job: Job, files: Any) -> dict[str, Any]:
     known = {name: str(attrs[name]) for name in _SOURCE if attrs.get(name)}
     known |= {f"range_{name}": str(attrs[name]) for name in ("start", "stop") if name in attrs}
     try:
-        digest = job.key()
+        digest = job.key
     except InputError:  # only a ledger must know the job again
         digest = "none"
     return {

@@ -20,6 +20,7 @@ from helio_burst.burst.job import Job
 from helio_burst.burst.progress import Progress, duration
 from helio_burst.burst.results import Results
 from helio_burst.burst.saving import save
+from helio_burst.burst.values import ITEM
 from helio_burst.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -208,16 +209,19 @@ class Outcome:
 
     def retry_failures(self, client: Client | None = None, progress: bool | None = None) -> Outcome:
         """Do the failed files again, those only, and return the outcome of all files."""
-        from helio_burst.burst.run import rerun
+        from helio_burst.burst.account import Account
+        from helio_burst.burst.run import Run
 
-        return rerun(self, client, progress)
+        self._rows()  # what this outcome says stays as it is
+        account = Account(self.job, self._items, self.ledger, self.provenance, earlier=self)
+        return Run(account, client).start().watch(progress)
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         """Yield (datakey, result) of the files that have one; arrays come as Datasets."""
         table = self._rows()
         arrays: dict[int, Any] = {}
         for part, where in self._results.datasets(table):
-            arrays |= {int(position): part.isel(item=i) for i, position in enumerate(where)}
+            arrays |= {int(position): part.isel({ITEM: i}) for i, position in enumerate(where)}
         columns = [name for name in table.columns if name.startswith("value.")]
         for position, row in enumerate(table.iter_rows(named=True)):
             if row["ok"]:
@@ -233,7 +237,7 @@ class Outcome:
         state = f"stopped: {self.stopped}" if self.stopped else f"in {duration(progress.seconds)}"
         text = (
             f"<Outcome of {self.job.name}: {progress.done - progress.failed:,} results, "
-            f"{progress.failed:,} failures, {progress.total:,} files, {state}>"
+            f"{progress.failed:,} failures, {progress.total:,} {progress.unit}, {state}>"
         )
         if progress.failed:
             for cause in self.failures_by_cause().head(3).itertuples():

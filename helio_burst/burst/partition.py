@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import numpy as np
 import pandas as pd
+from pandas.tseries.frequencies import to_offset
 
 from helio_burst.errors import InputError
 from helio_burst.timespan import TimeLike, parse_timespan
@@ -14,7 +18,7 @@ def partitions(
     *,
     freq: str | None = None,
     number: int | None = None,
-    pad: str | pd.Timedelta | None = None,
+    pad: str | timedelta | None = None,
 ) -> pd.DataFrame:
     """Cut a range of time, by length or into a number of equal parts.
 
@@ -26,7 +30,7 @@ def partitions(
         Length of a partition, as pandas writes it ("1D", "6h", "MS" for calendar months).
     number : int, optional
         Number of partitions; one of `freq` and `number` is needed.
-    pad : str or Timedelta, optional
+    pad : str or timedelta, optional
         Margin on each side; it does not reach beyond the range.
 
     Returns
@@ -43,11 +47,13 @@ def partitions(
     if (freq is None) == (number is None):
         raise InputError("partitions() needs one of freq, such as '1D', and number, such as 12.")
     if number is not None:
-        if number < 1:
-            raise InputError(f"number={number} must be 1 or more.")
+        _check_count("number", number)
         edges = pd.date_range(span.start, span.stop, periods=number + 1)
     else:
         try:
+            offset = to_offset(freq)
+            if offset is None or offset.n < 1:
+                raise ValueError("it must be more than nothing")
             edges = pd.date_range(span.start, span.stop, freq=freq, inclusive="left")
         except ValueError as error:
             raise InputError(
@@ -77,16 +83,21 @@ def partitions_of_files(
     DataFrame
         As of `partitions`, with columns ``files`` (list of datakeys) and ``filesize`` (their bytes).
     """
-    if (count is None) == (size is None):
-        raise InputError("partitions_of_files() needs one of count and size.")
+    needed = {"start", "datakey"} | ({"filesize"} if size is not None else set())
+    if missing := sorted(needed - set(getattr(files, "columns", ()))):
+        raise InputError(f"files has no column {', '.join(missing)}, by which it could be cut.")
     if files.empty:
         raise InputError("The file list is empty, so there is nothing to cut.")
     ordered = files.sort_values("start", kind="stable")
-    if count is not None:
-        group = pd.Series(range(len(ordered)), index=ordered.index) // max(1, count)
-    else:
+    if count is not None and size is None:
+        _check_count("count", count)
+        group = pd.Series(range(len(ordered)), index=ordered.index) // count
+    elif size is not None and count is None:
+        _check_count("size", size)
         sizes = [int(value) for value in ordered["filesize"].fillna(0)]
-        group = _by_size(sizes, int(size or 0), ordered.index)
+        group = _by_size(sizes, size, ordered.index)
+    else:
+        raise InputError("partitions_of_files() needs one of count and size.")
     grouped = ordered.groupby(group.to_numpy(), sort=True)
     starts = grouped["start"].min()
     stops = grouped["stop"].max() if "stop" in ordered.columns else grouped["start"].max()
@@ -97,6 +108,11 @@ def partitions_of_files(
     firsts = [keys[0].rsplit("/", 1)[-1] for keys in table["files"]]
     table["datakey"] = [f"{name} ({first})" for name, first in zip(table["datakey"], firsts, strict=True)]
     return table
+
+
+def _check_count(name: str, value: int) -> None:
+    if not (isinstance(value, int | np.integer) and value >= 1):
+        raise InputError(f"{name}={value!r} must be a whole number, 1 or more.")
 
 
 def _by_size(sizes: list[int], most: int, index: pd.Index) -> pd.Series:
@@ -114,11 +130,9 @@ def _table(
     stops: pd.DatetimeIndex,
     first: pd.Timestamp,
     last: pd.Timestamp,
-    pad: str | pd.Timedelta | None,
+    pad: str | timedelta | None,
 ) -> pd.DataFrame:
-    margin = pd.Timedelta(pad) if pad is not None else pd.Timedelta(0)
-    if margin < pd.Timedelta(0):
-        raise InputError(f"pad={pad!r} must not be negative.")
+    margin = _margin(pad)
     names = [f"{_short(start)}/{_short(stop)}" for start, stop in zip(starts, stops, strict=True)]
     return pd.DataFrame(
         {
@@ -129,6 +143,18 @@ def _table(
             "datakey": names,
         }
     )
+
+
+def _margin(pad: str | timedelta | None) -> pd.Timedelta:
+    try:
+        if not isinstance(pad, str | timedelta | None):
+            raise TypeError("it has no unit")
+        margin = pd.Timedelta(pad or 0)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"pad={pad!r} is no length of time, such as '2h': {error}.") from error
+    if margin < pd.Timedelta(0):
+        raise InputError(f"pad={pad!r} must not be negative.")
+    return margin
 
 
 def _short(time: pd.Timestamp) -> str:

@@ -13,10 +13,10 @@ import pyarrow as pa
 from distributed import Client, Future
 from distributed.scheduler import KilledWorker
 
+from helio_burst.burst.account import Account
 from helio_burst.burst.failures import Failure
 from helio_burst.burst.items import to_bytes
 from helio_burst.burst.results import Results
-from helio_burst.burst.run import Run
 from helio_burst.burst.shard import build
 from helio_burst.burst.values import Packed
 from helio_burst.burst.worker import BEGUN, Batch, Report, run_batch
@@ -121,18 +121,18 @@ def _plan(client: Client, items: pa.Table, sample: int) -> _Plan:
     return _Plan(chosen, list(itertools.islice(rest, hands)), hands, threads, list(nthreads)[:crews])
 
 
-def run_pilot(client: Client, run: Run, blob: bytes, items: pa.Table, sample: int) -> Pilot:
+def run_pilot(client: Client, account: Account, blob: bytes, items: pa.Table, sample: int) -> Pilot:
     """Do a few of the items on all threads of one or more workers, each of which first warms up on one more.
 
     With a ledger, the results are kept.
     """
     plan = _plan(client, items, sample)
     parts = {
-        _submit(client, run, blob, items, plan, number): items.take(_places(plan, number))
+        _submit(client, account, blob, items, plan, number): items.take(_places(plan, number))
         for number in range(plan.hands)
     }
     measured = sorted({*plan.chosen, *plan.warming})
-    results = Results(items.take(measured), run.ledger)
+    results = Results(items.take(measured), account.ledger)
     read = done = 0
     try:
         for future, part in parts.items():
@@ -146,7 +146,7 @@ def run_pilot(client: Client, run: Run, blob: bytes, items: pa.Table, sample: in
                 results.add(report.shard)
     finally:
         client.cancel(list(parts))
-        client.set_metadata([BEGUN, run.id], {})
+        client.set_metadata([BEGUN, account.run], {})
     results.refresh()
     # In a list too short for files to warm up on, the first file of each thread does for that.
     cold = {_places(plan, number)[0] for number in range(plan.hands)}
@@ -161,13 +161,15 @@ def _places(plan: _Plan, number: int) -> list[int]:
     return plan.warming[number : number + 1] + plan.chosen[number :: plan.hands]
 
 
-def _submit(client: Client, run: Run, blob: bytes, items: pa.Table, plan: _Plan, number: int) -> Future[Any]:
+def _submit(
+    client: Client, account: Account, blob: bytes, items: pa.Table, plan: _Plan, number: int
+) -> Future[Any]:
     rows = to_bytes(items.take(_places(plan, number)))
-    shard = run.ledger.shard_url(run.id, number) if run.ledger is not None else None
-    batch = Batch(run.id, number, rows, shard, seconds=_MOST_SECONDS)
+    shard = account.ledger.shard_url(account.run, number) if account.ledger is not None else None
+    batch = Batch(account.run, number, rows, shard, seconds=_MOST_SECONDS)
     address = plan.workers[number % len(plan.workers)] if plan.workers else None
     where: dict[str, Any] = {"workers": [address], "allow_other_workers": True} if address else {}
-    key = f"helio-burst-pilot-{run.id}-{number}"
+    key = f"helio-burst-pilot-{account.run}-{number}"
     return client.submit(_measure, blob, batch, key=key, pure=False, **where)
 
 

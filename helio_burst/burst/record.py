@@ -8,7 +8,8 @@ import importlib.metadata
 import platform
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,7 @@ from distributed import Client
 
 from helio_burst import storage
 from helio_burst.burst.ledger import Ledger
+from helio_burst.burst.progress import Progress
 from helio_burst.errors import StorageError
 
 RECORD_SECONDS = 3.0
@@ -48,6 +50,11 @@ def latest_record(ledger: Ledger) -> dict[str, Any]:
     return ledger.read_json(f"runs/{newest.url.rsplit('/', 1)[1]}") or {}
 
 
+def progress_of(record: Mapping[str, Any]) -> Progress:
+    """Return the progress that a record tells."""
+    return Progress(**{one.name: record[one.name] for one in fields(Progress) if one.name in record})
+
+
 def note_without_run(ledger: Ledger, status: str, error: str = "") -> None:
     """Write a record for a run that came to its end before it began."""
     run, now = new_run_id(), datetime.now(UTC).isoformat(timespec="seconds")
@@ -66,9 +73,10 @@ def who() -> str:
 
 def describe_cluster(client: Client) -> dict[str, Any]:
     """Say what a cluster has at this moment."""
-    try:
+    info: Mapping[str, Any] = {}
+    with contextlib.suppress(OSError):
         info = client.scheduler_info(n_workers=0)
-    except OSError:  # it may be gone at the end of a run, which the run itself reports
+    if "address" not in info:  # it may be gone, which the run itself reports
         return {"threads": 0}
     return {
         "address": info["address"],

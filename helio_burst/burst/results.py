@@ -14,6 +14,7 @@ import xarray as xr
 from helio_burst.burst.items import KEYS
 from helio_burst.burst.ledger import Ledger
 from helio_burst.burst.shard import Shard
+from helio_burst.burst.values import ITEM
 
 # Why an item failed: kept apart, since few have it and it is long.
 _WHY = ("error", "message", "traceback")
@@ -176,7 +177,7 @@ class Results:
         Returns
         -------
         list of (Dataset, positions)
-            Each Dataset is stacked along ``item``; positions are the rows of `table` it belongs to.
+            Each Dataset is stacked along `ITEM`; positions are the rows of `table` it belongs to.
         """
         with self._lock:
             stacked = [number for number, count in enumerate(self._stacked) if count]
@@ -185,12 +186,12 @@ class Results:
         for (number,), rows in placed.group_by("shard", maintain_order=True):
             positions = dict(zip(rows["row"].to_list(), rows["position"].to_list(), strict=True))
             for stack in self.stacks(int(str(number))):
-                rows_of_stack = stack["item"].to_numpy()
+                rows_of_stack = stack[ITEM].to_numpy()
                 wanted = [index for index, row in enumerate(rows_of_stack) if int(row) in positions]
                 if wanted:
-                    part = stack.isel(item=wanted)
-                    where = np.array([positions[int(row)] for row in part["item"].to_numpy()])
-                    parts.append((part.drop_vars("item"), where))
+                    part = stack.isel({ITEM: wanted})
+                    where = np.array([positions[int(row)] for row in part[ITEM].to_numpy()])
+                    parts.append((part.drop_vars(ITEM), where))
         return parts
 
     def stacks(self, number: int) -> Sequence[xr.Dataset]:

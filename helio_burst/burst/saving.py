@@ -40,19 +40,17 @@ def save(dataset: xr.Dataset, path: str) -> str:
     Raises
     ------
     InputError
-        An unknown ending, or arrays of more than one dimension for Parquet.
+        An unknown ending, or names, types or dimensions that the format does not hold.
     StorageError
         The target cannot be written.
     """
     ending = check_path(path)
     with tempfile.TemporaryDirectory(prefix="helio-burst-") as folder:
         target = Path(folder) / f"result{ending}"
-        if ending == ".nc":
-            _for_netcdf(dataset).to_netcdf(target)
-        elif ending == ".zarr":
-            dataset.to_zarr(target, mode="w", consolidated=True, zarr_format=2)
-        else:
-            _to_parquet(dataset, target)
+        try:
+            _write(dataset, target)
+        except (ValueError, TypeError, NotImplementedError) as error:  # of names or types that a format lacks
+            raise InputError(f"The result cannot be written as {ending}: {error}") from error
         if target.is_file():
             storage.write(path, target.read_bytes())
         else:
@@ -62,6 +60,15 @@ def save(dataset: xr.Dataset, path: str) -> str:
                 if file.is_file():
                     storage.write(storage.join(path, file.relative_to(target).as_posix()), file.read_bytes())
     return path
+
+
+def _write(dataset: xr.Dataset, target: Path) -> None:
+    if target.suffix == ".nc":
+        _for_netcdf(dataset).to_netcdf(target)
+    elif target.suffix == ".zarr":
+        dataset.to_zarr(target, mode="w", consolidated=True, zarr_format=2)
+    else:
+        _to_parquet(dataset, target)
 
 
 def _for_netcdf(dataset: xr.Dataset) -> xr.Dataset:

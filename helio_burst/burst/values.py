@@ -15,7 +15,8 @@ import pyarrow as pa
 import xarray as xr
 
 VALUE = "value"
-ITEM = "item"
+# The dimension along which arrays of one structure are stacked; no result has one of that name.
+ITEM = "burst_item"
 
 _PLAIN = (bool, int, float, str, np.generic, datetime.datetime, datetime.timedelta)
 _KINDS = "biufmMU"
@@ -32,7 +33,7 @@ class Packed:
     attrs : dict of str to dict
         Attributes (units and the like) of the scalar variables.
     stacks : list of Dataset
-        Arrays, one Dataset a structure, stacked along ``item``, whose coordinate is the position.
+        Arrays, one Dataset a structure, stacked along `ITEM`, whose coordinate is the position.
     """
 
     columns: dict[str, pa.Array] = field(default_factory=dict)
@@ -94,9 +95,11 @@ def _scalars(value: Any) -> dict[str, Any] | None:
     if isinstance(value, _PLAIN):
         if isinstance(value, np.complexfloating):
             return None
-        return {VALUE: value}
+        return {VALUE: _in_seconds(value) if isinstance(value, np.datetime64 | np.timedelta64) else value}
     if isinstance(value, np.ndarray):
-        return {VALUE: value[()]} if value.ndim == 0 and value.dtype.kind in _KINDS else None
+        if value.ndim or value.dtype.kind not in _KINDS:
+            return None
+        return {VALUE: None if np.ma.is_masked(value) else np.asarray(value)[()]}
     if isinstance(value, xr.DataArray):
         if value.ndim or value.dtype.kind not in _KINDS:
             return None
@@ -118,6 +121,17 @@ def _scalars(value: Any) -> dict[str, Any] | None:
     return None
 
 
+def _in_seconds(time: Any) -> Any:
+    """Return a time whose unit Arrow does not know (years, days) in seconds."""
+    kind, unit = time.dtype.kind, np.datetime_data(time.dtype)[0]
+    return time if unit in ("s", "ms", "us", "ns") else time.astype(f"{kind}8[s]")
+
+
+def _units(value: Any) -> dict[str, str]:
+    """Return the unit of an array that has one, as astropy's have."""
+    return {"units": str(value.unit)} if isinstance(value, np.ndarray) and hasattr(value, "unit") else {}
+
+
 def _note_attrs(value: Any, attrs: dict[str, dict[str, Any]]) -> None:
     if isinstance(value, xr.DataArray):
         parts: Mapping[Any, Any] = {value.name or VALUE: value}
@@ -126,10 +140,11 @@ def _note_attrs(value: Any, attrs: dict[str, dict[str, Any]]) -> None:
     elif isinstance(value, Mapping):
         parts = value
     else:
-        return
+        parts = {VALUE: value}
     for name, part in parts.items():
-        if str(name) not in attrs and isinstance(part, xr.DataArray):
-            attrs[str(name)] = plain_attrs(part.attrs)
+        known = part.attrs if isinstance(part, xr.DataArray) else _units(part)
+        if known and str(name) not in attrs:
+            attrs[str(name)] = plain_attrs(known)
 
 
 def plain_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
@@ -149,31 +164,48 @@ def plain_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     return plain
 
 
+_UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
+
+
 def _column(values: list[Any], name: str, refused: dict[int, str]) -> pa.Array:
     present = [value for value in values if value is not None]
-    array = np.asarray(present) if present else np.empty(0)
-    if array.dtype.kind in "biufmM" and len(present) == len(values):
-        return pa.array(array)
     try:
+        array = np.asarray(present) if present else np.empty(0)
+        if array.dtype.kind in "biufmM" and len(present) == len(values):
+            return pa.array(array)
         return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        # Numbers here and texts there: what the first item has is the rule, the others are refused.
-        text = isinstance(present[0], str)
-        for position, value in enumerate(values):
-            if value is not None and isinstance(value, str) != text:
-                refused[position] = (
-                    f"the function returned {name} = {value!r} ({type(value).__name__}) here and "
-                    f"{present[0]!r} ({type(present[0]).__name__}) for other files; return one type"
-                )
-                values[position] = None
+    except _UNFIT:
+        _refuse_odd_ones(values, name, refused)
         return pa.array(values, from_pandas=True)
+
+
+def _refuse_odd_ones(values: list[Any], name: str, refused: dict[int, str]) -> None:
+    """Leave the values that fit in one column: what the first one of them is, the others must be."""
+    first: list[Any] = []
+    for position, value in enumerate(values):
+        if value is None:
+            continue
+        try:
+            pa.array([*first, value], from_pandas=True)
+        except _UNFIT as error:
+            others = f" and {first[0]!r} ({type(first[0]).__name__}) for other files" if first else ""
+            refused[position] = (
+                f"the function returned {name} = {value!r} ({type(value).__name__}) here{others}; "
+                f"return one type of number, text or time ({error})"
+            )
+            values[position] = None
+        else:
+            first = first or [value]
 
 
 def _dataset(value: Any) -> xr.Dataset:
-    if isinstance(value, xr.Dataset):
-        return value
-    if isinstance(value, xr.DataArray):
-        return value.to_dataset(name=value.name or VALUE)
+    if isinstance(value, xr.Dataset | xr.DataArray):
+        for dim, index in value.indexes.items():
+            if isinstance(index, pd.MultiIndex):
+                raise TypeError(
+                    f"the result has a MultiIndex along {dim}; return result.reset_index({dim!r})"
+                )
+        return value if isinstance(value, xr.Dataset) else value.to_dataset(name=value.name or VALUE)
     if isinstance(value, Mapping):
         parts = {
             str(name): part if isinstance(part, xr.DataArray) else _variable(part, str(name))
@@ -189,13 +221,14 @@ def _variable(value: Any, name: str) -> xr.Variable:
             f"the function returned {name} of type {type(value).__name__}; "
             "return a number, a dict of numbers, a numpy array, a DataArray or a Dataset"
         )
-    array = np.asarray(value)
+    # Masked elements become NaN in a Variable; an array would show what is below the mask.
+    array = value if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
     if array.dtype.kind not in _KINDS + "c":
         raise TypeError(
             f"the function returned {name}, a {type(value).__name__} whose elements ({array.dtype}) are no "
             "numbers, times or texts"
         )
-    return xr.Variable([f"{name}_dim_{axis}" for axis in range(array.ndim)], array)
+    return xr.Variable([f"{name}_dim_{axis}" for axis in range(array.ndim)], array, _units(value))
 
 
 def structure(dataset: xr.Dataset) -> tuple[Any, ...]:
@@ -224,7 +257,7 @@ def _stack(datasets: Mapping[int, xr.Dataset]) -> list[xr.Dataset]:
 
 
 def stack(datasets: Mapping[int, xr.Dataset]) -> xr.Dataset:
-    """Stack Datasets of one structure along ``item``; coordinates that differ are stacked too."""
+    """Stack Datasets of one structure along `ITEM`; coordinates that differ are stacked too."""
     first = next(iter(datasets.values()))
     variables: dict[str, xr.Variable] = {}
     coords: dict[str, xr.Variable] = {ITEM: xr.Variable(ITEM, np.fromiter(datasets, np.int64, len(datasets)))}

@@ -195,7 +195,7 @@ def work(
     fetches: Fetches,
     started: Callable[[int], None] = lambda position: None,
 ) -> Iterator[Result]:
-    """Read each item and call the function, in order; what fails for a passing reason is tried again later.
+    """Read each item and call the function, in order; what fails for a passing reason is tried again.
 
     Results come in order of position, so that a batch can stop after any of them.
     """

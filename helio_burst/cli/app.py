@@ -39,6 +39,10 @@ class _OneLineErrors(TyperGroup):
                 raise
             notes.print(Text.assemble(("error:", "bold red"), f" {error}"))
             raise typer.Exit(2 if isinstance(error, InputError) else 1) from error
+        except KeyboardInterrupt as interrupt:
+            for note in getattr(interrupt, "__notes__", ()):
+                notes.print(note, markup=False, soft_wrap=True)
+            raise
 
 
 app = typer.Typer(

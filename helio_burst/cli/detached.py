@@ -29,10 +29,14 @@ def submit(
     from helio_burst.errors import InputError
 
     read = job.read(path, parameter)
+    problems = []
     if read.store is None:
-        raise InputError(
-            job.report(str(path), ["store is missing: a job that is left alone is found by it."])
-        )
+        problems.append("store is missing: a job that is left alone is found by it.")
+    if read.registry == "demo":
+        problems.append("registry: the demo's server ends with this command; run the job, or name another.")
+    if problems:
+        raise InputError(job.report(str(path), problems))
+    assert read.store is not None
     prepared = prepare.prepare(read, path)
     prepare.announce(prepared)
     done = detached.submit(
@@ -102,7 +106,8 @@ def list_jobs(store: StoreArgument, form: FormatOption = Format.TABLE) -> None:
     """List the jobs of a store."""
     from helio_burst.burst import detached
 
-    show(detached.list_jobs(_store(store)), form)
+    columns = ["job", "function", "state", "done", "total", "failed", "cost", "updated"]
+    show(detached.list_jobs(_store(store)), form, columns)
 
 
 def replay(

@@ -101,6 +101,13 @@ class FaultyProxy:
     ----------
     rates : dict
         Share of GET requests, by what is done to them: "500", "503", "reset", "truncate", "slow".
+
+    Attributes
+    ----------
+    is_down : bool
+        Hang up on every request, as a server that is down.
+    spoiled : Counter
+        What was done to how many requests.
     """
 
     def __init__(self, target: str, rates: dict[str, float], seed: int = 0) -> None:
@@ -109,16 +116,7 @@ class FaultyProxy:
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._host = urlsplit(target).netloc
-        self._server: ThreadingHTTPServer | None = None
-        self._port = 0
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        """Listen, on the same port as before."""
+        self.is_down = False
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -138,16 +136,13 @@ class FaultyProxy:
             def handle_error(self, *arguments: object) -> None:
                 return
 
-        self._server = Server(("127.0.0.1", self._port), Handler)
-        self._port = self._server.server_port
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
-    def stop(self) -> None:
-        """Stop listening, as a server that is down."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
     def _fate(self) -> str:
         with self._lock:
@@ -160,7 +155,8 @@ class FaultyProxy:
         return ""
 
     def _pass_on(self, request: BaseHTTPRequestHandler) -> None:
-        if self._server is None:  # connections that were kept open die with the server
+        if self.is_down:  # the port is kept, so that nobody else takes it meanwhile
+            self.spoiled["down"] += 1
             self._hang_up(request)
             return
         fate = self._fate() if request.command == "GET" else ""

@@ -30,7 +30,7 @@ def _merged(combine: Any, values: list[Any], cut: int) -> Any:
     return combine.result(combine.merge(states[1], states[0]))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, derandomize=True, max_examples=200)
 @given(st.lists(FINITE, min_size=1, max_size=40), st.randoms(), st.integers(0, 40))
 def test_sum_is_that_of_fsum_in_any_order(values: list[float], random: Any, cut: int) -> None:
     expected = math.fsum(values)
@@ -38,7 +38,7 @@ def test_sum_is_that_of_fsum_in_any_order(values: list[float], random: Any, cut:
     assert _merged(Sum(), values, cut % (len(values) + 1)) == expected
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, derandomize=True, max_examples=100)
 @given(
     arrays.arrays(st.sampled_from(["f4", "f8", "i2", "i8", "u8", "u1"]), st.just((7, 3))),
     st.randoms(),
@@ -63,10 +63,23 @@ def test_sums_that_overflow_a_digit_are_carried(monkeypatch: pytest.MonkeyPatch)
     assert total.total() == math.fsum([2.0**31, -1.0, 0.5, 1e-20, 7.0])
 
 
+def test_sums_near_and_beyond_the_largest_float() -> None:
+    values = [np.array([2.0**1021, 2.0**1022, -(2.0**1023)])] * 7
+    assert _merged(Sum(), values, 3).tolist() == [7 * 2.0**1021, np.inf, -np.inf]
+
+
 def test_nan_is_left_out_and_infinity_is_not() -> None:
     values = [np.array([1.0, np.nan, np.inf]), np.array([3.0, 5.0, 1.0])]
     assert _merged(Sum(), values, 1).tolist() == [4.0, 5.0, np.inf]
     assert _merged(Mean(), values, 1).tolist() == [2.0, 5.0, np.inf]
+
+
+def test_masked_elements_are_left_out() -> None:
+    mean = Mean()
+    state = mean.identity()
+    for values in ([1, 2], [3, 99]):
+        state = mean.add(state, np.ma.masked_equal(values, 99))
+    assert mean.result(state).tolist() == [2.0, 2.0]
 
 
 def test_a_merged_result_looks_like_the_results() -> None:

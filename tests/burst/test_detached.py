@@ -20,6 +20,8 @@ from distributed import Client
 
 from helio_burst import readers
 from helio_burst.burst import Sum, detached, map_files
+from helio_burst.burst.ledger import find
+from helio_burst.burst.mapping import account_of
 from helio_burst.cluster.one_machine import LocalGateway
 from helio_burst.demo.server import EmbeddedS3
 from helio_burst.errors import BurstError, InputError
@@ -224,6 +226,19 @@ def test_a_run_of_a_notebook_is_seen_too(client: Client, tmp_path: Path) -> None
     assert detached.logs(str(tmp_path)) == ""
     fetched = detached.fetch(str(tmp_path))
     assert fetched.to_xarray().identical(outcome.to_xarray())
+
+
+def test_what_is_fetched_counts_what_there_is(client: Client, store: str) -> None:
+    def breaks(data: bytes) -> int:
+        raise ConnectionError("try again")
+
+    map_files(breaks, urls(3), read=readers.raw, client=client, store=store, progress=False, retries={})
+    again = account_of(find(store))
+    assert len(again.todo()) == 3, "what failed for a passing reason is done again"
+    again.note("running")
+    fetched = detached.fetch(store)
+    assert (fetched.progress.done, fetched.progress.failed, len(fetched.failures)) == (3, 3, 3)
+    assert "3 failures" in repr(fetched)
 
 
 @pytest.fixture

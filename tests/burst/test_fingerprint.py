@@ -36,12 +36,25 @@ def test_a_constant_changes_it() -> None:
     assert fingerprint(_made(1)) == fingerprint(_made(1))
     assert fingerprint(_made(1)) != fingerprint(_made(2))
     assert fingerprint(lambda x: x + 1) != fingerprint(lambda x: x + 2)
+    assert fingerprint(functools.cache(_made(1))) == fingerprint(functools.cache(_made(1)))
+    assert fingerprint(functools.cache(_made(1))) != fingerprint(functools.cache(_made(2)))
 
 
 def test_a_constant_of_a_function_that_it_calls_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint(_calls_helper)
     monkeypatch.setattr(sys.modules[__name__], "THRESHOLD", 4)
     assert fingerprint(_calls_helper) != before
+
+
+def test_a_global_with_the_name_of_an_attribute_does_not_change_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a notebook, what a function returns is often named as the method that it calls."""
+
+    def average(image: np.ndarray) -> float:
+        return float(image.mean())
+
+    before = fingerprint(average)
+    monkeypatch.setitem(globals(), "mean", 94.3)
+    assert fingerprint(average) == before
 
 
 def test_options_and_readers_change_it() -> None:

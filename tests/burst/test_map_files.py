@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import xarray as xr
-from distributed import Client
+from distributed import Client, LocalCluster
 
 from helio_burst import readers, storage
-from helio_burst.burst import Histogram, Mean, RunStopped, map_files, map_partitions, partitions
+from helio_burst.burst import Histogram, Mean, RunStopped, Sum, attach, map_files, map_partitions, partitions
+from helio_burst.burst.account import Account
+from helio_burst.burst.items import as_table
+from helio_burst.burst.job import Job
+from helio_burst.burst.ledger import Ledger
+from helio_burst.burst.saving import save
 from helio_burst.burst.sizing import MOST_ITEMS, Sizer
 from helio_burst.demo.server import EmbeddedS3
 from helio_burst.errors import AccessDeniedError, BurstError, HelioBurstWarning, InputError
@@ -194,11 +201,14 @@ def test_limits_stop_a_run_and_keep_what_is_done(client: Client, files: pd.DataF
     finished = quiet(fails, files, read=readers.raw, client=client, store=str(tmp_path))
     assert finished.progress.resumed >= outcome.progress.done, "batches in flight end and count"
     assert len(finished.failures) == 60
+    with pytest.raises(RunStopped, match="1 files failed, more than max_failures=0"):
+        quiet(fails, files[:1], read=readers.raw, client=client, max_failures=0)
     with pytest.raises(InputError, match="all 60 files failed, the first with RuntimeError: always"):
         finished.to_xarray()
 
 
-def test_a_run_shows_partial_results_and_can_be_cancelled(client: Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["who began it", "who joined it"])
+def test_a_run_shows_partial_results_and_can_be_cancelled(client: Client, tmp_path: Path, by: str) -> None:
     gate = tmp_path / "gate"
 
     def waits(data: bytes, gate: str) -> int:
@@ -211,7 +221,8 @@ def test_a_run_shows_partial_results_and_can_be_cancelled(client: Client, tmp_pa
             time.sleep(0.02)
         return len(data)
 
-    files = [*(f"data:,{i}0" for i in range(1, 9)), *(f"data:,{i}" for i in range(31, 39))]
+    # So many that some have not been begun at the end, however slow this thread is.
+    files = [*(f"data:,{i}0" for i in range(1, 9)), *(f"data:,{i}1" for i in range(120))]
     run = map_files(
         waits,
         files,
@@ -226,14 +237,19 @@ def test_a_run_shows_partial_results_and_can_be_cancelled(client: Client, tmp_pa
     assert run.partial().value.to_numpy().tolist()[0] == 2
     with pytest.raises(TimeoutError, match="has not ended after"):
         run.result(timeout=0.1)
-    run.cancel()
+    canceller = run
+    if by == "who joined it":
+        canceller = attach(str(tmp_path / "s"), client=client)
+        _until(lambda: "this one follows" in canceller.progress.note)
+    canceller.cancel()
+    for one in (run, canceller):
+        with pytest.raises(RunStopped, match="it was cancelled"):
+            one.result(timeout=60)
     gate.touch()
-    with pytest.raises(RunStopped, match="it was cancelled"):
-        run.result(timeout=60)
     finished = quiet(
         waits, files, read=readers.raw, client=client, options={"gate": str(gate)}, store=str(tmp_path / "s")
     )
-    assert len(finished.to_xarray().value) == 16
+    assert len(finished.to_xarray().value) == 128
 
 
 def _until(condition: Any, seconds: float = 60.0) -> None:
@@ -256,6 +272,121 @@ def test_bad_input_is_refused_before_anything_starts(files: pd.DataFrame) -> Non
         quiet(len, files, combine=5)
     with pytest.raises(InputError, match="exception class: number of retries"):
         quiet(len, files, retries={"ValueError": 3})  # type: ignore[dict-item]
+    with pytest.raises(InputError, match=r"combine=Sum is a class; give an object of it, as Sum\(\)"):
+        quiet(len, files, combine=Sum)
+    with pytest.raises(InputError, match=r"options=\[1\]: give the function's keyword arguments"):
+        quiet(len, files, options=[1])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a list of paths or URLs; it is one text"):
+        quiet(len, "s3://bucket/key")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="must be a pandas DataFrame"):
+        quiet(len, pl.from_pandas(files))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        ({"max_failures": -1}, "whole number, 0 or more"),
+        ({"max_failures": "3"}, "max_failures='3' must be a whole number"),
+        ({"max_cost": 0}, "max_cost=0 must be a number of US dollars, more than 0"),
+        ({"max_cost": "5"}, "max_cost='5' must be a number"),
+        ({"max_time": "5"}, "max_time='5' is no time; give seconds"),
+        ({"max_time": 0}, "must be more than nothing"),
+    ],
+)
+def test_limits_are_checked(limit: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        quiet(len, ["data:,a"], **limit)
+
+
+def test_a_client_must_be_one_that_lives(client: Client) -> None:
+    with pytest.raises(InputError, match="client='tcp://there:8786' is no Dask client"):
+        quiet(len, ["data:,a"], client="tcp://there:8786")  # type: ignore[arg-type]
+    closed = Client(client.scheduler.address, set_as_default=False)
+    closed.close()
+    with pytest.raises(InputError, match="is closed; open a cluster again"):
+        quiet(len, ["data:,a"], client=closed)
+
+
+def test_a_client_that_is_closed_meanwhile_ends_the_run(client: Client, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
+    def waits(row: Any) -> int:
+        import time
+
+        deadline = time.monotonic() + 60
+        while row.datakey != "0" and not gate.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return 1
+
+    other = Client(client.scheduler.address, set_as_default=False)
+    files = pd.DataFrame({"datakey": [str(i) for i in range(50)]})
+    run = map_files(waits, files, read=readers.row, client=other, store=str(tmp_path), wait=False)
+    _until(lambda: run.progress.threads)
+    other.close()
+    gate.touch()
+    with pytest.raises(BurstError, match=r"or the client closed\.\nWhat is done is in the ledger"):
+        run.result(60)
+
+
+def test_a_call_from_within_a_task_says_what_to_do(client: Client) -> None:
+    def calls_again(row: Any) -> int:
+        return len(map_files(len, ["data:,a"], read=readers.raw))
+
+    outcome = quiet(calls_again, ["x"], read=readers.row, client=client)
+    assert "by a function that runs on the worker tcp://" in outcome.failures["message"][0]
+
+
+def test_a_run_takes_the_current_client_of_its_caller(client: Client) -> None:
+    with client.as_current():
+        outcome = quiet(len, ["data:,a"], read=readers.raw)
+    assert outcome.files["worker"][0] in client.nthreads()
+
+
+def test_paths_and_sizes_that_are_not_known(client: Client, tmp_path: Path) -> None:
+    names = ["ü ñ.bin", "a b+c%20.bin", "hash#1?x=[1].bin"]
+    for number, name in enumerate(names):
+        (tmp_path / name).write_bytes(bytes(number))
+    outcome = quiet(len, [tmp_path / name for name in names], read=readers.raw, client=client)
+    assert outcome.to_xarray().value.to_numpy().tolist() == [0, 1, 2]
+
+    table = pd.DataFrame({"datakey": ["data:,abc", "data:,x"], "filesize": pd.array([3, None], "Int64")})
+    sizes = quiet(lambda row: str(row.filesize), table, read=readers.row, client=client)
+    assert [size for _, size in sizes] == ["3", "None"]
+    assert quiet(len, table, read=readers.raw, client=client).failures.empty
+
+
+def test_a_relative_store_is_where_the_caller_stands(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the workers stay where they are
+    first = quiet(len, ["data:,a", "data:,bb"], read=readers.raw, client=client, store="jobs")
+    assert first.progress.done == 2
+    assert list((tmp_path / "jobs").rglob("shards/*.parquet"))
+    monkeypatch.chdir(tmp_path.parent)
+    assert attach(f"{tmp_path.name}/jobs", client=client).result(60).progress.resumed == 2
+
+
+def test_time_runs_out_while_there_is_no_worker() -> None:
+    with (
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster, set_as_default=False) as client,
+        pytest.raises(RunStopped, match=r"the limit max_time=1 s\. 0 of 2 files are done"),
+    ):
+        quiet(len, ["s3://bucket/a", "s3://bucket/b"], client=client, max_time=1)
+
+
+def test_who_follows_shows_the_progress_of_who_drives(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path), "a-job")
+    files = as_table([f"data:,{i}" for i in range(4)])
+    drives, follows = (Account(Job(len, readers.raw), files, ledger, {}) for _ in range(2))
+    drives.progress = replace(drives.progress, bytes=5_000_000, seconds=10.0, cost=0.5, threads=2)
+    drives.note("running")
+    follows.follow(ledger)
+    assert follows.progress.bytes_per_second == 500_000
+    assert follows.progress.cost == 0.5
+    assert "this one follows" in follows.progress.line()
+    assert len(follows.todo()) == 4
+    assert follows.progress.cost == 0, "what another run has spent is not of this one"
 
 
 def test_repeated_files_are_done_once_and_said(client: Client) -> None:
@@ -289,8 +420,6 @@ def _fail_to_load() -> None:
 
 
 def test_batches_follow_what_is_measured() -> None:
-    from helio_burst.burst.items import as_table
-
     table = as_table(pd.DataFrame({"datakey": [str(i) for i in range(100_000)]}))
     sizer = Sizer(table)
     assert sizer.cut(0, 100_000, 2) <= 4, "the first batches are small"
@@ -337,3 +466,11 @@ def test_results_are_saved_with_provenance(
     assert "xarray" in attrs["versions"]
     with pytest.raises(InputError, match=r"must end in one of \.nc, \.zarr, \.parquet"):
         outcome.save(str(tmp_path / "x.csv"))
+
+
+def test_what_a_format_does_not_hold_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot be written as \.nc: complex"):
+        save(xr.Dataset({"v": ("time", [1j])}), str(tmp_path / "a.nc"))
+    with pytest.raises(InputError, match=r"cannot be written as \.nc: Forward slashes"):
+        save(xr.Dataset({"a/b": ("time", [1])}), str(tmp_path / "b.nc"))
+    assert not list(tmp_path.iterdir())

@@ -51,7 +51,12 @@ def test_file_lists_are_cut_by_count_and_by_size() -> None:
     [
         ({}, "needs one of freq"),
         ({"freq": "1D", "number": 2}, "needs one of freq"),
-        ({"number": 0}, "must be 1 or more"),
+        ({"number": 0}, "number=0 must be a whole number, 1 or more"),
+        ({"number": "12"}, "must be a whole number"),
+        ({"freq": "0D"}, "must be more than nothing"),
+        ({"freq": "-1D"}, "must be more than nothing"),
+        ({"freq": "1D", "pad": "abc"}, "pad='abc' is no length of time"),
+        ({"freq": "1D", "pad": 2}, "it has no unit"),
         ({"freq": "1 fortnight"}, "no length of time"),
         ({"freq": "1D", "pad": "-1h"}, "must not be negative"),
     ],
@@ -61,3 +66,19 @@ def test_bad_input(arguments: dict[str, object], says: str) -> None:
         partitions("2020-01-01", "2020-02-01", **arguments)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="must be before stop"):
         partitions("2020-02-01", "2020-01-01", freq="1D")
+
+
+@pytest.mark.parametrize(
+    ("columns", "arguments", "says"),
+    [
+        (["start", "datakey"], {"count": 0}, "count=0 must be a whole number, 1 or more"),
+        (["start", "datakey", "filesize"], {"size": -1}, "size=-1 must be a whole number"),
+        (["start", "datakey"], {"size": 10}, "no column filesize"),
+        (["datakey"], {"count": 2}, "no column start"),
+    ],
+)
+def test_a_file_list_that_cannot_be_cut(columns: list[str], arguments: dict[str, int], says: str) -> None:
+    start = pd.date_range("2020-01-01", periods=2, tz="UTC")
+    files = pd.DataFrame({"start": start, "datakey": ["a", "b"], "filesize": [1, 2]})
+    with pytest.raises(InputError, match=says):
+        partitions_of_files(files[columns], **arguments)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
+from helio_burst.burst.assemble import assemble
 from helio_burst.burst.failures import Failure
 from helio_burst.burst.items import as_table
+from helio_burst.burst.results import Results
 from helio_burst.burst.shard import build, decode_rows, decode_stacks, decode_state, encode
-from helio_burst.burst.values import pack
+from helio_burst.burst.values import ITEM, pack
+from helio_burst.errors import InputError
 
 
 def test_scalars_become_columns() -> None:
@@ -39,7 +45,7 @@ def test_types_survive(dtype: str) -> None:
 def test_arrays_of_one_structure_are_stacked() -> None:
     packed, refused = pack([np.zeros((2, 3)), np.zeros(4), np.ones((2, 3))])
     assert refused == {}
-    assert [stack["item"].to_numpy().tolist() for stack in packed.stacks] == [[0, 2], [1]]
+    assert [stack[ITEM].to_numpy().tolist() for stack in packed.stacks] == [[0, 2], [1]]
     assert packed.stacks[0]["value"].shape == (2, 2, 3)
 
 
@@ -48,7 +54,7 @@ def test_arrays_with_other_coordinates_are_not_mixed() -> None:
     two = one.assign_coords(x=[0, 2])
     three = one.assign_coords(exposure=3.0)
     packed, _ = pack([one, two, three])
-    assert [stack["item"].to_numpy().tolist() for stack in packed.stacks] == [[0, 2], [1]]
+    assert [stack[ITEM].to_numpy().tolist() for stack in packed.stacks] == [[0, 2], [1]]
     assert packed.stacks[0]["exposure"].to_numpy().tolist() == [2.0, 3.0]
 
 
@@ -65,6 +71,64 @@ def test_text_among_numbers_is_refused() -> None:
     _, refused = pack([1, 2, "three"])
     assert list(refused) == [2]
     assert "'three' (str)" in refused[2]
+
+
+def test_what_fits_in_no_column_is_refused_alone() -> None:
+    packed, refused = pack([2**70, 1, 2])
+    assert list(refused) == [0]
+    assert packed.columns["value"].to_pylist() == [None, 1, 2]
+    index = pd.MultiIndex.from_tuples([(1, 2), (3, 4)], names=["p", "q"])
+    levels = xr.Dataset({"a": ("x", [1, 2])}).assign_coords(xr.Coordinates.from_pandas_multiindex(index, "x"))
+    _, refused = pack([levels])
+    assert "MultiIndex along x" in refused[0]
+
+
+def test_times_of_any_unit() -> None:
+    packed, refused = pack([np.datetime64("2020"), np.datetime64("2020-02-03", "D"), np.datetime64("NaT")])
+    assert refused == {}
+    times = packed.columns["value"].to_numpy(zero_copy_only=False)
+    assert times.astype("datetime64[D]").astype(str).tolist() == ["2020-01-01", "2020-02-03", "NaT"]
+
+
+def test_units_of_astropy_are_kept() -> None:
+    units = pytest.importorskip("astropy.units")
+    packed, refused = pack([3 * units.nT, 4 * units.nT])
+    assert refused == {}
+    assert packed.columns["value"].to_pylist() == [3.0, 4.0]
+    assert packed.attrs == {"value": {"units": "nT"}}
+    packed, _ = pack([{"b": [3, 4] * units.nT}])
+    assert packed.stacks[0]["b"].attrs == {"units": "nT"}
+
+
+def test_masked_elements_are_missing() -> None:
+    packed, refused = pack([np.ma.masked_array([1, 2], [False, True])])
+    assert refused == {}
+    assert np.array_equal(packed.stacks[0]["value"], [[1.0, np.nan]], equal_nan=True)
+    packed, _ = pack([np.ma.masked, 1.0])
+    assert packed.columns["value"].to_pylist() == [None, 1.0]
+
+
+@pytest.mark.parametrize("value", [1.0, np.zeros(3)])
+def test_names_of_the_file_list_and_of_dimensions(value: Any) -> None:
+    """What a function calls time, datakey or item is its own."""
+    files = as_table(pd.DataFrame({"datakey": ["a", "b"], "start": pd.date_range("2020", periods=2)}))
+    named = {"time": value, "datakey": value, "n": xr.DataArray(value, dims=["item"][: np.ndim(value)])}
+    packed, refused = pack([named, named])
+    assert refused == {}
+    results = Results(files)
+    results.add(build(files, packed, {}, [1, 1], [0.0, 0.0], "here"))
+    dataset = assemble(results, results.table(), files, None, None)
+    assert set(dataset.data_vars) == {"time_in_file", "datakey_in_file", "n"}
+    assert dataset["n"].shape == (2, *np.shape(value))
+    assert dataset["time"].dtype.kind == "M"
+
+
+def test_a_result_cannot_be_named_as_a_coordinate() -> None:
+    files = as_table(pd.DataFrame({"datakey": ["a", "b"], "start": pd.date_range("2020", periods=2)}))
+    results = Results(files)
+    results.add(build(files, pack([1.0, 2.0])[0], {}, [1, 1], [0.0, 0.0], "here"))
+    with pytest.raises(InputError, match="name='time' is a coordinate of the result"):
+        assemble(results, results.table(), files, "time", None)
 
 
 def test_a_shard_survives_writing() -> None:

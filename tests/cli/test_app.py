@@ -231,10 +231,25 @@ def test_a_job_goes_on_by_itself_and_is_found_by_its_store(
     assert "not among the files" in helio_burst("replay", "job.yaml", "s3://a/b", code=2).stderr
 
 
+def test_an_interrupted_run_says_where_it_goes_on(
+    helio_burst: Helio, tmp_path: Path, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*arguments: object) -> None:
+        error = KeyboardInterrupt()
+        error.add_note("What is done is in the ledger.")
+        raise error
+
+    write_job(tmp_path, registry)
+    monkeypatch.setattr("helio_burst.cli.prepare.prepare", interrupt)
+    assert "What is done is in the ledger." in helio_burst("run", "job.yaml", code=130).stderr
+
+
 def test_a_job_without_a_store_is_not_submitted(helio_burst: Helio, tmp_path: Path, registry: str) -> None:
     write_job(tmp_path, registry, store=None)
     assert "store is missing" in helio_burst("submit", "job.yaml", code=2).stderr
     assert "names no store" in helio_burst("status", "job.yaml", code=2).stderr
+    said = helio_burst("submit", "job.yaml", "-p", "registry=demo", "-p", "store=jobs", code=2).stderr
+    assert "the demo's server ends with this command" in said
 
 
 def test_an_estimate_says_what_a_job_will_take(helio_burst: Helio, tmp_path: Path, registry: str) -> None:

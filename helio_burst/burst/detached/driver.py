@@ -19,8 +19,9 @@ from helio_burst import storage
 from helio_burst.burst.detached.order import ENDED, LEASE, Order, copy_log
 from helio_burst.burst.lease import Lease
 from helio_burst.burst.ledger import Ledger
-from helio_burst.burst.mapping import run_of
+from helio_burst.burst.mapping import account_of
 from helio_burst.burst.record import CancelWish, Repeated, note_without_run
+from helio_burst.burst.run import Run
 from helio_burst.cluster import open_cluster
 from helio_burst.errors import HelioBurstError
 
@@ -76,7 +77,7 @@ def drive(order: Order, ledger: Ledger) -> int:
 
 
 def _run(order: Order, ledger: Ledger, client: Client) -> None:
-    run = run_of(ledger, client, order.limits()).start()
+    run = Run(account_of(ledger), client, order.limits()).start()
     logger.info("Driving %s, job %s", run.job.name, ledger.key)
     try:
         logger.info("Done: %r", run.watch(show=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,21 +12,18 @@ import pandas as pd
 
 from helio_burst.burst.clients import shippable_options
 from helio_burst.burst.detached.order import LEASE
-from helio_burst.burst.engine import load_job_from
 from helio_burst.burst.lease import Lease
 from helio_burst.burst.ledger import Ledger, find, jobs
-from helio_burst.burst.mapping import provenance_of
+from helio_burst.burst.mapping import account_of
 from helio_burst.burst.outcome import Outcome
 from helio_burst.burst.progress import Progress
-from helio_burst.burst.record import CancelWish, latest_record
-from helio_burst.burst.results import Results
+from helio_burst.burst.record import CancelWish, latest_record, progress_of
 from helio_burst.burst.shard import decode_state
 from helio_burst.errors import BurstError, MissingObjectError
 
 #: The object in a ledger that says when and how the job was submitted.
 SUBMISSION = "submission.json"
 _POLL_SECONDS = 1.0
-_PROGRESS = {one.name for one in fields(Progress)}
 COLUMNS = ("job", "function", "state", "done", "total", "failed", "cost", "begun", "updated")
 
 
@@ -187,20 +184,13 @@ def fetch(store: str, job: str | None = None, *, wait: bool = False) -> Outcome:
     if wait and now.state in ("broken", "gone"):
         raise BurstError(str(now))
     record = latest_record(ledger)
-    files = ledger.files()
-    results = Results(files, ledger)
-    results.refresh()
+    account = account_of(ledger)
+    account.look()
+    # The record counts a file that is to be tried again as not done, and knows nothing of the latest shards.
+    progress = replace(now.progress, done=account.progress.done, failed=account.progress.failed)
     stopped = None if now.state == "finished" else f"{now.state} {now.reason}".strip()
-    return Outcome(
-        load_job_from(ledger),
-        files,
-        results,
-        now.progress,
-        provenance_of(ledger.read_json("job.json") or {}),
-        record,
-        _merged(ledger, record) if stopped is None else None,
-        stopped,
-    )
+    state = _merged(ledger, record) if stopped is None else None
+    return account.outcome(progress, record, state, stopped)
 
 
 def list_jobs(store: str) -> pd.DataFrame:
@@ -242,7 +232,7 @@ def _status(ledger: Ledger) -> Status:
     # Asked before the record is read: a driver that ends in between has written its last record by then.
     alive = Lease(ledger, "", LEASE).is_held() or Lease(ledger, "").is_held()
     record = latest_record(ledger)
-    progress = Progress(**{name: value for name, value in record.items() if name in _PROGRESS})
+    progress = progress_of(record)
     if not record or record.get("run") == submission.get("after"):
         return Status(ledger.key, function, "starting" if alive else "gone", "", progress)
     state, reason = _state(record, alive)

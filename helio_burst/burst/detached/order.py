@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from helio_burst.burst.engine import Limits
 from helio_burst.burst.ledger import Ledger
+from helio_burst.burst.limits import Limits
 from helio_burst.storage import StorageOptions
 
 DRIVER = "helio_burst.burst.detached.driver"

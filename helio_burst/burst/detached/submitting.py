@@ -21,11 +21,11 @@ from helio_burst.burst.clients import shippable_options
 from helio_burst.burst.detached import on_scheduler
 from helio_burst.burst.detached.looking import SUBMISSION, DetachedJob
 from helio_burst.burst.detached.order import DRIVER, LEASE, Order
-from helio_burst.burst.engine import Limits
 from helio_burst.burst.job import Reader
 from helio_burst.burst.lease import Lease
 from helio_burst.burst.ledger import Ledger, find
-from helio_burst.burst.mapping import prepare
+from helio_burst.burst.limits import Limits
+from helio_burst.burst.mapping import make_job, open_account
 from helio_burst.burst.record import CancelWish, latest_record, new_run_id, who
 from helio_burst.cluster import open_cluster
 from helio_burst.cluster.request import check_request
@@ -89,23 +89,13 @@ def submit(
         The job is being driven already.
     """
     _check_cluster(cluster or {})
-    run = prepare(
-        function,
-        files,
-        read=read,
-        options=options,
-        store=_absolute(store),
-        combine=combine,
-        retries=retries,
-        time_limit=time_limit,
-        max_failures=max_failures,
-        max_time=max_time,
-        max_cost=max_cost,
-    )
-    assert run.ledger is not None
-    _refuse_if_driven(run.ledger)
-    run.write_down()
-    return _start(run.ledger, run.limits, cluster or {})
+    job = make_job(function, read, options, combine, retries, time_limit)
+    limits = Limits.given(max_failures, max_time, max_cost)
+    account = open_account(job, files, store)
+    assert account.ledger is not None
+    _refuse_if_driven(account.ledger)
+    account.open()
+    return _start(account.ledger, limits, cluster or {})
 
 
 def resume(store: str, job: str | None = None, *, cluster: Mapping[str, Any] | None = None) -> DetachedJob:
@@ -127,7 +117,7 @@ def resume(store: str, job: str | None = None, *, cluster: Mapping[str, Any] | N
         The job is being driven.
     """
     _check_cluster(cluster or {})
-    ledger = find(_absolute(store), job, shippable_options())
+    ledger = find(store, job, shippable_options())
     _refuse_if_driven(ledger)
     submission = ledger.read_json(SUBMISSION) or {}
     limits = Limits(**submission.get("limits", {}))
@@ -145,11 +135,6 @@ def _check_cluster(cluster: Mapping[str, Any]) -> None:
     given = {name: parameter.default for name, parameter in accepted.items()} | dict(cluster)
     check_request(**{name: given[name] for name in inspect.signature(check_request).parameters})
     choose_target(given["target"])
-
-
-def _absolute(store: str) -> str:
-    """Return the store as a process with another working directory names it."""
-    return store if "://" in store else str(Path(store).absolute())
 
 
 def _refuse_if_driven(ledger: Ledger) -> None:
