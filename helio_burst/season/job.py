@@ -17,6 +17,7 @@ from helio_burst.catalog import open_catalog, open_registry
 from helio_burst.errors import InputError
 from helio_burst.season.bins import Bins
 from helio_burst.season.blocks import Selection
+from helio_burst.season.checks import faults
 from helio_burst.season.instrument import PysatInstrument
 from helio_burst.season.orbits import Orbits
 from helio_burst.season.run import Source, occurrence
@@ -71,7 +72,7 @@ class SeasonJob(_Strict):
     y: Bins
     gates: dict[str, float] = Field(min_length=1)
     by: Literal["orbit", "day"] = "orbit"
-    orbits: Orbits = Orbits()
+    orbits: Orbits | None = None
     season: tuple[str, str] | None = None
     where: Where | None = None
     reader: Literal["vefi", "by name"] = "by name"
@@ -104,10 +105,7 @@ def read_job(path: str | Path) -> SeasonJob:
     except (OSError, yaml.YAMLError) as error:
         raise InputError(f"The job file {path} cannot be read: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}" for fault in error.errors()
-        )
-        raise InputError(f"The job file {path} is not right: {faults}.") from error
+        raise InputError(f"The job file {path} is not right: {faults(error)}.") from error
 
 
 def run_job(job: SeasonJob, *, client: Client | None = None, progress: bool | None = None) -> xr.Dataset:

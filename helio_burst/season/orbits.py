@@ -11,9 +11,10 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, PlainSerializer, field_validator, model_validator
+from pydantic import PlainSerializer, field_validator, model_validator
 
 from helio_burst.errors import InputError
+from helio_burst.season.checks import Description
 
 Kind = Literal["longitude", "local time", "latitude", "orbit", "period"]
 
@@ -26,7 +27,7 @@ _SPAN = {"longitude": 360.0, "local time": 24.0}
 _EPOCH = pd.Timestamp("2000-01-01").value
 
 
-class Orbits(BaseModel):
+class Orbits(Description):
     """How a season is cut into orbits.
 
     Parameters
@@ -41,13 +42,16 @@ class Orbits(BaseModel):
         Length of one orbit; 97 minutes by default, as in pysat. For "longitude" and "local time" it should be
         the time between two jumps or a little less.
 
+    Raises
+    ------
+    InputError
+        The kind is not known, or the period is no length of time.
+
     Examples
     --------
     >>> Orbits(kind="local time", variable="slt").variable
     'slt'
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     kind: Kind = "longitude"
     variable: str | None = None
@@ -57,6 +61,8 @@ class Orbits(BaseModel):
     @classmethod
     def _read_period(cls, value: object) -> pd.Timedelta:
         try:
+            if isinstance(value, int | float):  # nanoseconds to pandas, which nobody means
+                raise ValueError
             period = pd.Timedelta(value)  # type: ignore[arg-type]
         except ValueError as error:
             raise ValueError(f"{value!r} is not a length of time; write for instance '97min'") from error

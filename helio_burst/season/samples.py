@@ -17,6 +17,7 @@ import xarray as xr
 from helio_burst.errors import BurstError, InputError
 from helio_burst.season.bins import Bins, flat_index
 from helio_burst.season.blocks import Block, HeldDays, Partition, Selection, Unit, join_blocks, visit_block
+from helio_burst.season.checks import check_choice, check_kind
 from helio_burst.season.orbits import DAY, Orbits
 from helio_burst.season.walk import Days, Piece
 
@@ -36,6 +37,21 @@ class SampleQuestion:
     each: By
     within: Statistic
     orbits: Orbits
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be collected."""
+        for name, bins in (("x", self.x), ("y", self.y)):
+            if bins is not None:
+                check_kind(name, bins, Bins)
+        check_kind("orbits", self.orbits, Orbits)
+        check_choice("by", self.each, By)
+        check_choice("within", self.within, Statistic)
+        if self.x is None and self.each == "sample":
+            raise InputError("by='sample' needs bins: give x, or x and y, or take by='orbit' or by='day'.")
+        if self.x is None and self.y is not None:
+            raise InputError("There are bins of y but none of x: give one-dimensional bins as x.")
+        if self.x is not None and self.y is not None and self.x.variable == self.y.variable:
+            raise InputError(f"x and y are both bins of {self.x.variable!r}; leave out one of them.")
 
     @property
     def by(self) -> Unit:
@@ -94,9 +110,7 @@ def bin_samples(
     within : {"mean", "median"}
         What is taken of an orbit or day.
     """
-    if x is None and (y is not None or by == "sample"):
-        raise InputError("Samples need bins: give x, or x and y, or ask for one value an orbit or day.")
-    question = SampleQuestion(variable, x, y, by, within, orbits or Orbits())
+    question = SampleQuestion(variable, x, y, by, within, orbits if orbits is not None else Orbits())
     held = HeldDays(days)
     collector = _Collector(question, held, where)
     block = visit_block(partition, held, question.by, question.orbits, collector.add)

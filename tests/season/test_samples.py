@@ -143,9 +143,9 @@ def test_means_of_orbits_by_bin() -> None:
 
 
 def test_samples_need_bins() -> None:
-    with pytest.raises(InputError, match="need bins"):
+    with pytest.raises(InputError, match="by='sample' needs bins"):
         full(Season({}, 1, ()), by="sample")
-    with pytest.raises(InputError, match="need bins"):
+    with pytest.raises(InputError, match="bins of y but none of x"):
         full(Season({}, 1, ()), y=LATITUDE, by="orbit")
 
 
