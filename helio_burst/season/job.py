@@ -13,6 +13,7 @@ import xarray as xr
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from helio_burst.burst.saving import save
 from helio_burst.catalog import open_catalog, open_registry
 from helio_burst.errors import InputError
 from helio_burst.season.bins import Bins
@@ -82,7 +83,14 @@ class SeasonJob(_Strict):
     cache: str | None = Field(None, description="folder to keep fetched files in, such as datasets/cnofs")
     freq: str = "14D"
     store: str | None = None
-    out: str | None = Field(None, description="where to write the result: .nc")
+    out: str | None = Field(None, description="path or URL of the result: .nc or .zarr")
+
+    @field_validator("out")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and not value.rstrip("/").endswith((".nc", ".zarr")):
+            raise ValueError(f"{value!r} must end in .nc or .zarr, which choose the format")
+        return value
 
     @field_validator("start", "stop", mode="before")
     @classmethod
@@ -115,6 +123,8 @@ def run_job(job: SeasonJob, *, client: Client | None = None, progress: bool | No
     ------
     InputError, BurstError
         As `occurrence`.
+    StorageError
+        The result cannot be written.
     """
     source = _source(job)
     fast: dict[str, Any] = {}
@@ -140,8 +150,7 @@ def run_job(job: SeasonJob, *, client: Client | None = None, progress: bool | No
         **fast,
     )
     if job.out is not None:
-        Path(job.out).parent.mkdir(parents=True, exist_ok=True)
-        result.to_netcdf(job.out)
+        save(result, job.out)
     return result
 
 
