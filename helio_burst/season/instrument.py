@@ -168,12 +168,13 @@ def pysat_session(data_dir: str | Path) -> Iterator[Any]:
     InputError
         pysat is not installed, or there is no such directory.
     """
-    if not Path(data_dir).is_dir():
-        raise InputError(f"There is no pysat data directory {str(data_dir)!r} on this machine.")
+    folder = Path(data_dir).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"There is no pysat data directory {str(folder)!r} on this machine.")
     with _TURN, without_noise(), np.errstate(invalid="ignore"):  # pysatSeasons divides 0 by 0 for empty bins
         pysat = import_pysat()
         before = pysat.params["data_dirs"]
-        pysat.params["data_dirs"] = [str(data_dir)]
+        pysat.params["data_dirs"] = [str(folder)]
         try:
             yield pysat
         finally:

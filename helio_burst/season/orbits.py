@@ -6,7 +6,6 @@ doi:10.1029/2018JA025297), so that orbits found here are the ones that pysat fin
 
 from __future__ import annotations
 
-import warnings
 from typing import Annotated, Literal
 
 import numpy as np
@@ -181,9 +180,8 @@ def _jump_breaks(
 ) -> np.ndarray:
     # The arithmetic keeps the type of the variable (float32 in most files), since pysat's does.
     step = _difference(values)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a day of one row, or of NaN only, has no median
-        typical = np.nanmedian(step)
+    known = step[~np.isnan(step)]
+    typical = np.median(known) if len(known) else np.nan  # a day of one row, or of NaN only, has none
     backward = np.flatnonzero(step < -0.2 * typical)
     # Of neighbouring rows only the last counts, and never the last row of all.
     backward = backward[np.diff(backward, append=len(values)) > 1]

@@ -209,24 +209,29 @@ def _run(
     )
     failures = outcome.failures
     if outcome.value is None:
-        first = (
-            f" The first: {failures['error'].iloc[0]}: {failures['message'].iloc[0]}" if len(failures) else ""
-        )
-        raise BurstError(f"None of the {len(table)} blocks could be done.{first}")
+        raise BurstError(f"None of the {len(table)} blocks could be done. {_first_failure(failures)}")
     if len(failures):
         warnings.warn(
-            f"{len(failures)} of {len(table)} blocks failed and are missing in the result; the first is "
-            f"{failures['datakey'].iloc[0]}: {failures['error'].iloc[0]}: {failures['message'].iloc[0]}",
+            f"{len(failures)} of {len(table)} blocks failed and are missing in the result. "
+            f"{_first_failure(failures)}",
             SeasonWarning,
             stacklevel=3,
         )
 
     def again(part: pd.DataFrame) -> Any:
-        return map_partitions(
-            function, part, options=asked, client=client, combine=merge, progress=False
-        ).value
+        done = map_partitions(function, part, options=asked, client=client, combine=merge, progress=False)
+        if len(done.failures):
+            raise BurstError(f"Blocks that had to be done again failed. {_first_failure(done.failures)}")
+        return done.value
 
     return repair(outcome.value, again)
+
+
+def _first_failure(failures: pd.DataFrame) -> str:
+    if failures.empty:
+        return ""
+    first = failures.iloc[0]
+    return f"The first, {first['datakey']}: {first['error']}: {first['message']}"
 
 
 def _file_days(

@@ -6,7 +6,6 @@ with its bin. All are sorted before they are summed, so that the order of mergin
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -152,6 +151,7 @@ class _Collector:
             inside &= self._where(rows.time)
         return keys[inside], values[inside]
 
+    @np.errstate(invalid="ignore")  # inf - inf is NaN
     def _add(self, day: int, pieces: tuple[Piece, ...], keys: np.ndarray, values: np.ndarray) -> None:
         if self._question.each == "sample":
             self._keys.append(keys)
@@ -181,6 +181,7 @@ class _Collector:
         return np.concatenate(self._keys).astype(np.int64), np.concatenate(self._values)
 
 
+@np.errstate(invalid="ignore")  # inf - inf is NaN
 def by_bin(samples: Samples, statistic: Statistic) -> dict[str, np.ndarray]:
     """Take the mean or median of the samples in each bin.
 
@@ -236,9 +237,7 @@ def _medians(keys: np.ndarray, values: np.ndarray, number: int) -> np.ndarray:
     filled = stops > starts
     low = (starts + (stops - starts - 1) // 2)[filled]
     high = (starts + (stops - starts) // 2)[filled]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # inf - inf
-        medians[filled] = np.where(low == high, values[low], (values[low] + values[high]) / 2)
+    medians[filled] = np.where(low == high, values[low], (values[low] + values[high]) / 2)
     return medians
 
 

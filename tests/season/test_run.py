@@ -192,7 +192,7 @@ def test_all_blocks_fail(run: Any, files: pd.DataFrame, tmp_path: Path) -> None:
     lost = files.assign(datakey=[str(tmp_path / Path(key).name) for key in files["datakey"]])
     with pytest.raises(
         BurstError,
-        match=r"None of the 3 blocks could be done. The first: helio_burst.errors.MissingObjectError",
+        match=r"None of the 3 blocks could be done. The first, 2010-05-09/2010-05-11: .*MissingObjectError",
     ):
         run(lost, freq="2D")
 

@@ -154,6 +154,17 @@ def test_a_season_without_data_is_refused() -> None:
         quiet(full(Season({}, 1, ()), x=LONGITUDE))
 
 
+@pytest.mark.parametrize("by", ["sample", "orbit", "day"])
+@pytest.mark.parametrize("statistic", ["mean", "median"])
+def test_infinite_values_are_taken_without_a_warning(by: Any, statistic: Any) -> None:
+    """Warnings are errors here."""
+    time = np.arange(0, 86400, 600)
+    field = np.where(np.arange(len(time)) % 2, np.inf, -np.inf)
+    rows = Rows(time * 10**9 + FIRST * DAY, {"longitude": time / 20 % 360, "dB_mer": field})
+    found = quiet(full(Season({FIRST: rows}, 1, ()), x=LONGITUDE, by=by), statistic)[statistic]
+    assert not np.isfinite(found).all()
+
+
 def test_different_questions_do_not_merge() -> None:
     season = Season({}, 2, ((FIRST, FIRST + 1), (FIRST + 1, FIRST + 2)))
     one = bin_samples(
