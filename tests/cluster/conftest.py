@@ -42,9 +42,9 @@ def configured(gateway: LocalGateway) -> Iterator[LocalGateway]:
         yield gateway
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gateway_cluster(gateway: LocalGateway) -> Iterator[Cluster]:
-    """A cluster of the gateway that tests share, with one or two workers."""
+    """A cluster of the gateway that a file's tests share; another file's find no open cluster."""
     auth = {"username": gateway.user, "password": gateway.password}
     with dask.config.set({"gateway.auth.type": "basic", "gateway.auth.kwargs": auth}):
         cluster = open_cluster(gateway.address, (1, 2), cores=2, memory="1 GiB", environment={"SIGN": 7})
