@@ -272,7 +272,7 @@ def _first_day(days: FileDays, table: pd.DataFrame) -> int:
 
 def _only_fast(**given: Any) -> None:
     for name, value in given.items():
-        if value is not None and value != ():
+        if value:
             raise InputError(
                 f"{name}= is of file lists; a PysatInstrument takes pysat's own (see its parameters)."
             )
