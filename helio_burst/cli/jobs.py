@@ -131,7 +131,7 @@ def plot(
 def season(
     path: Annotated[Path, typer.Argument(metavar="JOB.YAML", help="Season file.")],
     target: Annotated[str | None, typer.Option("--target", help="Cluster, as of open_cluster.")] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1)] = 2,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="How many; default: 2.")] = None,
     picture: Annotated[Path | None, typer.Option("--plot", help="Map of the probability.")] = None,
 ) -> None:
     """Count a season's occurrences by orbit, exactly, and map their probability."""
