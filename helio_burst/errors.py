@@ -57,7 +57,7 @@ class CatalogWarning(HelioBurstWarning):
     """Something in a catalog was wrong and has been read around."""
 
 
-def nearest(value: str, known: Iterable[str], count: int = 5) -> str:
+def nearest(value: object, known: Iterable[str], count: int = 5) -> str:
     """Say which known names are nearest to a wrong one, for an error message.
 
     Examples
@@ -71,7 +71,7 @@ def nearest(value: str, known: Iterable[str], count: int = 5) -> str:
     if not names:
         return "There are none."
     lowered = {name.lower(): name for name in names}
-    close = [lowered[name] for name in get_close_matches(value.lower(), lowered, n=count, cutoff=0.4)]
+    close = [lowered[name] for name in get_close_matches(str(value).lower(), lowered, n=count, cutoff=0.4)]
     if close:
         return f"Nearest: {', '.join(close)}."
     more = f" and {len(names) - count} more" if len(names) > count else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from numbers import Number
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ TIME_PATTERN = (
 )
 _TRUNCATED = re.compile(r"^(\d{4})(?:-(\d\d))?Z?$")
 _TIME = re.compile(TIME_PATTERN)
+# The whole years that nanoseconds since 1970 can hold.
+_FIRST, _LAST = pd.Timestamp(1678, 1, 1, tz="UTC"), pd.Timestamp(2262, 1, 1, tz="UTC")
 
 
 class Timespan(NamedTuple):
@@ -47,7 +50,7 @@ def parse_time(value: TimeLike) -> pd.Timestamp:
     Raises
     ------
     InputError
-        The text is not a time.
+        It is not a time, or outside of the years 1678 to 2261.
 
     Examples
     --------
@@ -56,37 +59,46 @@ def parse_time(value: TimeLike) -> pd.Timestamp:
     >>> parse_time("2020")
     Timestamp('2020-01-01 00:00:00+0000', tz='UTC')
     """
-    if isinstance(value, str):
-        return _parse_text(value)
-    time = pd.Timestamp(value)
-    if pd.isna(time):
-        raise InputError(f"{value!r} is not a time.")
-    return time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
+    try:
+        time = _parse_text(value.strip()) if isinstance(value, str) else _convert(value)
+        if pd.isna(time):
+            raise ValueError("it is missing")
+        utc = time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
+        if not _FIRST <= utc <= _LAST:
+            raise pd.errors.OutOfBoundsDatetime(str(utc))
+        return utc.as_unit("ns")
+    except pd.errors.OutOfBoundsDatetime as error:
+        raise InputError(
+            f"{value!r} lies outside of the years 1678 to 2261, which times in nanoseconds can hold."
+        ) from error
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(
+            f"{value!r} is not a time. Write UTC as yyyy-mm-ddThh:mm:ss.sssZ or yyyy-dddThh:mm:ssZ; "
+            "it may be cut short anywhere, as in 2020-02 or 2020-02-17T03."
+        ) from error
 
 
 def _parse_text(text: str) -> pd.Timestamp:
-    stripped = text.strip()
-    try:
-        if match := _TRUNCATED.match(stripped):
-            return pd.Timestamp(int(match[1]), int(match[2] or 1), 1, tz="UTC")
-        if match := _TIME.match(stripped):
-            return _from_match(match)
-        # An offset such as +02:00 is not in the catalogs' format, but people write it in arguments.
-        time = pd.Timestamp(datetime.fromisoformat(stripped))
-    except ValueError as error:
-        raise InputError(
-            f"{text!r} is not a time. Write UTC as yyyy-mm-ddThh:mm:ss.sssZ or yyyy-dddThh:mm:ssZ; "
-            "it may be cut short anywhere, as in 2020-02 or 2020-02-17T03."
-        ) from error
-    return time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
+    if match := _TRUNCATED.match(text):
+        return pd.Timestamp(int(match[1]), int(match[2] or 1), 1)
+    if match := _TIME.match(text):
+        return _from_match(match)
+    # An offset such as +02:00 is not in the catalogs' format, but people write it in arguments.
+    return pd.Timestamp(datetime.fromisoformat(text))
+
+
+def _convert(value: object) -> pd.Timestamp:
+    if isinstance(value, Number):
+        raise TypeError("a number could be a year, seconds or nanoseconds")
+    return pd.Timestamp(value)  # type: ignore[arg-type]
 
 
 def _from_match(match: re.Match[str]) -> pd.Timestamp:
     year, month, day, day_of_year, hour, minute, second, fraction = match.groups()
     if day_of_year is None:
-        date = pd.Timestamp(int(year), int(month), int(day), tz="UTC")
+        date = pd.Timestamp(int(year), int(month), int(day))
     else:
-        date = pd.Timestamp(int(year), 1, 1, tz="UTC") + pd.Timedelta(days=int(day_of_year) - 1)
+        date = pd.Timestamp(int(year), 1, 1) + pd.Timedelta(days=int(day_of_year) - 1)
         if date.year != int(year):
             raise ValueError(f"{year} has no day {day_of_year}")
     if int(hour or 0) > 24 or int(minute or 0) > 59 or int(second or 0) > 60:

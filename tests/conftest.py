@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 from distributed import Client, LocalCluster
+from hypothesis import HealthCheck, settings
 
 from helio_burst.demo.server import EmbeddedS3
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+# The same examples in every run, and no failure because the machine was busy elsewhere.
+settings.register_profile(
+    "helio-burst", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("helio-burst")
 
 
 @pytest.fixture(scope="session")

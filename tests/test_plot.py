@@ -143,6 +143,13 @@ def test_time_series_refuses_what_it_cannot_draw(data: xr.DataArray, words: str)
         plot.time_series(data)
 
 
+@pytest.mark.parametrize("values", [[1j, 2], ["1", "2"]])
+def test_time_series_draws_real_numbers(values: list[complex] | list[str]) -> None:
+    data = xr.DataArray(values, {"time": np.array(["2020", "2021"], "M8[ns]")}, name="b")
+    with pytest.raises(InputError, match="time_series draws real numbers; b is of type"):
+        plot.time_series(data)
+
+
 def test_failures_without_times_are_refused() -> None:
     with pytest.raises(InputError, match="column 'start'"):
         plot.time_series(irradiance(), failed=pd.DataFrame({"datakey": ["s3://a/b"]}))
@@ -184,6 +191,18 @@ def test_intervals_of_groupby_bins_are_the_edges_of_the_bins() -> None:
     data = zscore().groupby_bins("latitude", [49, 50, 55, 61]).mean()
     mesh = plot.bin_map(data).collections[0]
     np.testing.assert_allclose(mesh.get_coordinates()[:, 0, 1], [49, 50, 55, 61])
+
+
+def test_edges_of_another_dimension_are_refused() -> None:
+    with pytest.raises(InputError, match="edges has 'lat'; the dimensions are 'latitude' and 'longitude'"):
+        plot.bin_map(zscore(), edges={"lat": [0, 1]})
+
+
+def test_limits_win_over_percentiles() -> None:
+    norm = (
+        plot.image(xr.DataArray(np.arange(6.0).reshape(2, 3), dims=("y", "x")), vmin=0, vmax=3).images[0].norm
+    )
+    assert (norm.vmin, norm.vmax) == (0, 3)
 
 
 def test_edges_that_do_not_fit_are_refused() -> None:

@@ -9,7 +9,6 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import platformdirs
 
@@ -21,7 +20,7 @@ ENVIRONMENT = "HELIO_BURST_CACHE"
 _OFF = ("off", "0", "no", "none", "false", "")
 # Seconds after which a copy of an earlier state is taken to be read by nobody any more.
 _UNUSED = 3600.0
-_REMOTE = ("s3", "http", "https")
+_REMOTE = ("s3:", "http:", "https:")
 
 
 def folder() -> Path | None:
@@ -56,50 +55,45 @@ def local(url: str, options: StorageOptions | None = None) -> Path | bytes:
     MissingObjectError, AccessDeniedError, StorageError
         As `storage.read` raises them.
     """
-    scheme = urlsplit(url).scheme if "://" in url else "file"
-    if scheme == "file":
-        return _path(url)
+    path = storage.local_path(url)
+    if path is not None:
+        if not path.is_file():
+            raise MissingObjectError(f"Could not read {path}: there is no such file.")
+        return path
     root = folder()
-    if scheme not in _REMOTE or root is None:
+    if root is None or not url.lower().startswith(_REMOTE):
         return storage.read(url, options)
     try:
-        info = storage.info(url, options)
+        known = _place(root, storage.info(url, options))
     except (AccessDeniedError, TransientStorageError):
         raise
     except StorageError:
-        if scheme == "s3":
+        if url.lower().startswith("s3:"):
             raise
         # Some web servers answer GET but not HEAD, and say so as if the file were missing.
         return storage.read(url, options)
+    if known is not None and _in_use(known):
+        return known
+    data, info = storage.read_with_info(url, options)
     copy = _place(root, info)
-    if _in_use(copy):
-        return copy
-    data = storage.read(url, options)
-    if len(data) != info.size or _mark(storage.info(url, options)) != _mark(info):
-        return data  # It changed meanwhile; the next reader copies it.
-    _keep(copy, data)
-    return copy if copy.is_file() else data
+    if copy is None or not _keep(copy, data):
+        return bytes(data)
+    return copy
 
 
-def _path(url: str) -> Path:
-    path = Path(unquote(urlsplit(url).path) if url.startswith("file://") else url).expanduser()
-    if not path.is_file():
-        raise MissingObjectError(f"Could not read {path}: there is no such file.")
-    return path
+def _place(root: Path, info: ObjectInfo) -> Path | None:
+    """Return where a copy of this state of the file is: the name says the state, so no copy can be stale.
 
-
-def _mark(info: ObjectInfo) -> str:
-    return info.etag or f"{info.modified.isoformat()} {info.size}"
-
-
-def _place(root: Path, info: ObjectInfo) -> Path:
-    """Return where a copy of this state of the file is: the name says the state, so no copy can be stale."""
-    of_url = hashlib.sha256(info.url.encode()).hexdigest()[:32]
-    of_state = hashlib.sha256(_mark(info).encode()).hexdigest()[:32]
+    None where the server tells neither an ETag nor a time, so that no change could be seen.
+    """
+    if info.etag is None and info.modified == storage.UNKNOWN:
+        return None
+    mark = info.etag or f"{info.modified} {info.size}"
+    of_url, of_state = (hashlib.sha256(text.encode()).hexdigest()[:32] for text in (info.url, mark))
     return root / of_url / of_state
 
 
-def _keep(copy: Path, data: bytes) -> None:
+def _keep(copy: Path, data: memoryview) -> bool:
     """Write a copy whole or not at all, whoever else writes it; copies of earlier states go."""
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -107,11 +101,12 @@ def _keep(copy: Path, data: bytes) -> None:
             opened.write(data)
         Path(opened.name).replace(copy)
     except OSError:
-        return  # A full disk or a read-only home is no reason not to answer.
+        return False  # A full disk or a read-only home is no reason not to answer.
     for old in copy.parent.iterdir():
         with contextlib.suppress(OSError):  # another process may be doing the same
             if old != copy and time.time() - old.stat().st_mtime > _UNUSED:
                 old.unlink()
+    return True
 
 
 def _in_use(copy: Path) -> bool:

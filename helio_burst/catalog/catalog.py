@@ -10,7 +10,7 @@ import pandas as pd
 
 from helio_burst import storage
 from helio_burst.catalog import cache
-from helio_burst.catalog.document import Document, read_document
+from helio_burst.catalog.document import Document, locate, read_document
 from helio_burst.catalog.entry import Entry
 from helio_burst.catalog.files import list_files
 from helio_burst.catalog.findings import report
@@ -43,8 +43,7 @@ def open_catalog(endpoint: str, *, options: StorageOptions | None = None, strict
     StorageError
         It cannot be read.
     """
-    url = endpoint if endpoint.lower().endswith(".json") else storage.join(endpoint, "catalog.json")
-    folder = url.rpartition("/")[0] + "/" if url == endpoint else endpoint.rstrip("/") + "/"
+    url, folder = locate(endpoint)
     document = read_document(url, folder, cache.read(url, options))
     if document.status == _UNAVAILABLE:
         raise CatalogError(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from helio_burst import storage
 from helio_burst.catalog.entry import Entry, read_entry
 from helio_burst.catalog.findings import Finding
 from helio_burst.catalog.json_document import VERSION_KEYS, Found, parse_json, version_of
@@ -25,6 +26,17 @@ class Document:
     entries: tuple[Entry, ...]
     more: Mapping[str, Any]
     findings: tuple[Finding, ...]
+
+
+def locate(endpoint: str) -> tuple[str, str]:
+    """Return the URL of an endpoint's JSON, and that of the folder that relative addresses in it are below.
+
+    A path becomes absolute, so that what is opened stays the same wherever the process goes.
+    """
+    if "://" not in endpoint:
+        endpoint = str(storage.local_path(endpoint))
+    url = endpoint if endpoint.lower().endswith(".json") else storage.join(endpoint, "catalog.json")
+    return url, url.rpartition("/")[0] + "/"
 
 
 def read_document(url: str, endpoint: str, data: bytes) -> Document:

@@ -52,7 +52,7 @@ def read_index(
     """
     if file.static:
         span = None
-    narrow = span if span is not None and span.stop - span.start < _NARROW else None
+    narrow = span if span is not None and span.start + _NARROW > span.stop else None
     try:
         parquet = file.indextype == "parquet"
         parts = read_parquet(file, narrow) if parquet else read_csv(file, narrow, findings)

@@ -104,7 +104,8 @@ def _find_header(lines: list[str]) -> tuple[int, tuple[str, ...]]:
     skip = 0
     for line in lines:
         cells = split(line.lstrip("# \t\ufeff"))
-        named = len(cells) >= 3 and all(_NAME.fullmatch(cell) for cell in cells)
+        # Further columns may be called anything, as "flux (W/m^2)".
+        named = len(cells) >= 3 and all(_NAME.fullmatch(cell) for cell in cells[:3])
         if named and not is_time(cells[0]):
             header = tuple(cells)
         elif line.strip() and not line.lstrip(" \ufeff").startswith("#"):

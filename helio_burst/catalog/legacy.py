@@ -52,7 +52,7 @@ class CatalogRegistry:
 
     def get_entries(self) -> list[tuple[str, str]]:
         """Return name and region of each catalog."""
-        return [(raw["name"], raw["region"]) for raw in self.get_registry()]
+        return list(self._registry.table[["name", "region"]].itertuples(index=False, name=None))
 
     def get_endpoint(self, name: str, region_prefix: str = "", force_first: bool = False) -> str:
         """Return the endpoint of a catalog.

@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 
-from helio_burst import storage
 from helio_burst.catalog import cache
-from helio_burst.catalog.document import Document, read_document
+from helio_burst.catalog.document import Document, locate, read_document
 from helio_burst.catalog.entry import INDEX_TYPES, Entry
 from helio_burst.catalog.files import index_file, index_labels, index_url, unneeded
 from helio_burst.catalog.findings import Finding, table
@@ -50,13 +49,13 @@ def _lint(url: str, indexes: bool, options: StorageOptions | None) -> Iterable[F
     for ending, indextype in _ENDINGS.items():
         if url.lower().endswith(ending):
             return _one_index(url, indextype, options)
-    target = url if url.lower().endswith(".json") else storage.join(url, "catalog.json")
+    target, folder = locate(url)
     try:
         data = cache.read(target, options)
         parsed, _ = parse_json(target, data)
         if "registry" in parsed and "catalog" not in parsed:
             return read_registry(target, data)[1]
-        document = read_document(target, target.rpartition("/")[0] + "/", data)
+        document = read_document(target, folder, data)
     except (StorageError, CatalogError) as error:
         return [_failed(target, None, error)]
     findings = [*document.findings, *lint_document(document, data)]

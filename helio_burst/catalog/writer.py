@@ -13,7 +13,7 @@ import pandas as pd
 import polars as pl
 
 from helio_burst import storage
-from helio_burst.catalog.document import Document, read_document
+from helio_burst.catalog.document import Document, locate, read_document
 from helio_burst.catalog.entry import FILE_TYPES, INDEX_TYPES, today
 from helio_burst.catalog.json_document import parse_json, version_in
 from helio_burst.catalog.layout import WITH_STOP
@@ -28,6 +28,8 @@ _ENDINGS = {
     "csv": "csv", "txt": "txt",
 }  # fmt: skip
 _COLUMNS = ("start", "stop", "datakey", "filesize")
+# Readers take quotes and blanks around a value for no part of it, and a line for a row.
+_NOT_FOR_CSV = r"[\r\n'\"]|^[ \t]|[ \t]$"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def write_catalog(
     Parameters
     ----------
     endpoint : str
-        Folder of catalog.json, usually a bucket: s3, file or memory URL.
+        Folder of catalog.json, usually a bucket: s3, file or memory URL, or a path.
     id : str
         Of the entry: letters, digits, ``_`` and ``-``.
     files : DataFrame
@@ -110,9 +112,11 @@ def write_catalog(
         The catalog that is there cannot be kept: it is broken, or of a version before 0.5.
     """
     rows = _rows(files)
+    catalog_url, endpoint = locate(endpoint)
     folder = (index or storage.join(endpoint, id)).rstrip("/") + "/"
     entry = _entry(id, folder, title, indextype, filetype, rows, more or {})
-    catalog_url = storage.join(endpoint, "catalog.json")
+    if indextype != "parquet":
+        _refuse_for_csv(rows)
     objects = _indexes(folder, id, indextype, rows)
     extras = rows.columns[len(_COLUMNS) :]
     if extras:
@@ -157,7 +161,7 @@ def _rows(files: pd.DataFrame) -> pl.DataFrame:
         "start is missing": frame["start"].isna(),
         "stop is before start": frame["stop"] < frame["start"],
         "datakey is no URL": ~key.str.contains(r"^[a-z0-9]+://", regex=True),
-        "datakey has a line break or a quote": key.str.contains(r"[\r\n'\"]", regex=True),
+        "datakey has a line break, a quote, or a blank at an end": key.str.contains(_NOT_FOR_CSV, regex=True),
         "filesize is missing or negative": ~(pd.to_numeric(frame["filesize"], errors="coerce") >= 0),
     }
     for problem, rows in bad.items():
@@ -169,6 +173,20 @@ def _rows(files: pd.DataFrame) -> pl.DataFrame:
     order = [*_COLUMNS, *(column for column in frame.columns if column not in _COLUMNS)]
     table = pl.from_pandas(frame[order].astype({"filesize": "int64", "datakey": "str"}))
     return table.unique(["start", "datakey"], keep="last").sort("start", "stop", "datakey")
+
+
+def _refuse_for_csv(rows: pl.DataFrame) -> None:
+    """Refuse further columns that would not be read back from CSV as they are."""
+    for name, column in zip(rows.columns, rows.iter_columns(), strict=True):
+        if column.dtype.is_nested():
+            found = f"holds {column.dtype}"
+        elif column.dtype == pl.String and (bad := column.filter(column.str.contains(_NOT_FOR_CSV))).len():
+            found = f"has a line break, a quote, or a blank at an end, first in {bad[0]!r}"
+        else:
+            continue
+        raise InputError(
+            f"The column {name!r} {found}, which a CSV index cannot hold. Use indextype='parquet'."
+        )
 
 
 def _utc(times: pd.Series) -> pd.Series:
@@ -313,7 +331,8 @@ def _registry(
     listed = parsed.get("registry")
     if not isinstance(listed, list):
         raise CatalogError(f"{url} has no list 'registry'. Repair or remove it first.")
-    place = next((raw for raw in listed if raw.get("endpoint", "").rstrip("/") == endpoint.rstrip("/")), None)
+    known = [raw for raw in listed if isinstance(raw, dict) and isinstance(raw.get("endpoint"), str)]
+    place = next((raw for raw in known if raw["endpoint"].rstrip("/") == endpoint.rstrip("/")), None)
     if place is None:
         if not (name and region):
             raise InputError(f"{endpoint} is new in the registry {url}: give name and region.")

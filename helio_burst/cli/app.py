@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 from typer.core import TyperGroup
 
 from helio_burst import __version__
@@ -14,19 +15,29 @@ from helio_burst.cli.output import notes
 from helio_burst.errors import HelioBurstError, InputError
 
 
+def _warn(message: Warning | str, *place: Any, **written: Any) -> None:
+    """Say a warning as a person reads it, without the line of code that gave it."""
+    notes.print(Text.assemble(("warning:", "bold yellow"), f" {message}"))
+
+
 class _OneLineErrors(TyperGroup):
-    """Commands that report the package's own errors as one line.
+    """Commands that report the package's own errors and warnings as one line each.
 
     The exit code is 2 for a wrong request and 1 for what went wrong while it was carried out.
     """
 
     def invoke(self, ctx: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except HelioBurstError as error:
             if ctx.params.get("debug"):
                 raise
-            notes.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+            notes.print(Text.assemble(("error:", "bold red"), f" {error}"))
             raise typer.Exit(2 if isinstance(error, InputError) else 1) from error
         except KeyboardInterrupt as interrupt:
             for note in getattr(interrupt, "__notes__", ()):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from helio_burst.cli.output import Format, FormatOption, notes, show, size
+from helio_burst.cli.output import Format, FormatOption, notes, results, show, size
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RegistryOption = Annotated[
     str | None,
@@ -63,16 +66,33 @@ def list_files(
 
 def lint(
     endpoint: Annotated[
-        str, typer.Argument(help="Endpoint of a catalog, as s3://bucket/, or its catalog.json.")
+        str,
+        typer.Argument(help="Endpoint, as s3://bucket/; JSON of a catalog or a registry; or an index file."),
     ],
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Check a catalog and its index files: what is wrong, where, and the repair. Exit code 1 if anything."""
+    """Check a catalog and its index files: what is wrong, where, and the repair.
+
+    The exit code is 1 if there is an error or a warning; notes are advice.
+    """
     from helio_burst import catalog
 
     findings = catalog.lint(endpoint)
+    if form is Format.TABLE:
+        _print_findings(findings)
+    else:
+        show(findings, form)
     if not len(findings):
-        notes.print(f"[green]{endpoint} is a valid catalog.[/]")
-        return
-    show(findings, form)
-    raise typer.Exit(1)
+        notes.print(f"Nothing is wrong with {endpoint}.", style="green")
+    if (findings["severity"] != "note").any():
+        raise typer.Exit(1)
+
+
+def _print_findings(findings: pd.DataFrame) -> None:
+    """Write findings as compilers do, so that editors find the place."""
+    import pandas as pd
+
+    for found in findings.to_dict("records"):
+        place = found["file"] if pd.isna(found["line"]) else f"{found['file']}:{found['line']}"
+        entry = f" (entry {found['entry']})" if found["entry"] else ""
+        results.print(f"{place}: {found['severity']}: {found['problem']} {found['repair']}{entry}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import xarray as xr
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
+from rich.text import Text
 
 from helio_burst import burst, catalog, cluster, readers, storage
 from helio_burst.cli.output import notes, size
@@ -41,8 +42,8 @@ def run(out: Path, images: int, pixels: int) -> None:
     mean = irradiance["irradiance"]
     ax = time_series(mean)
     ax.set_title("Mean intensity of synthetic AIA-like images at 193 angstrom", loc="left")
-    save_figure(ax, out / "irradiance.png")
-    notes.print(f"5  Drew [bold]{out / 'irradiance.png'}[/]")
+    save_figure(ax, str(out / "irradiance.png"))
+    notes.print(Text.assemble("5  Drew ", (str(out / "irradiance.png"), "bold")))
     notes.print("The images are synthetic: a model with photon noise, no observation.", style="dim")
 
 
@@ -67,5 +68,6 @@ def _burst(registry: str, out: Path) -> xr.Dataset:
     with cluster.open_cluster("local", workers=2, cores=1) as client:
         notes.print("4  Their mean intensity, on a Dask cluster of two worker processes:")
         outcome = burst.map_files(solar.mean_intensity, files, read=readers.fits, client=client)
-    notes.print(f"   Wrote [bold]{outcome.save(str(out / 'irradiance.nc'), name='irradiance')}[/]")
+    saved = outcome.save(str(out / "irradiance.nc"), name="irradiance")
+    notes.print(Text.assemble("   Wrote ", (saved, "bold")))
     return outcome.to_xarray(name="irradiance")

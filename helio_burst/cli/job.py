@@ -83,12 +83,12 @@ class Job(_Strict):
     @field_validator("output")
     @classmethod
     def _check_output(cls, value: str | None) -> str | None:
-        return _check_ending(value, SAVED)
+        return check_ending(value, SAVED)
 
     @field_validator("plot")
     @classmethod
     def _check_plot(cls, value: str | None) -> str | None:
-        return _check_ending(value, DRAWN)
+        return check_ending(value, DRAWN)
 
     def limits(self) -> dict[str, Any]:
         """Return what ends a file, or the run, early: arguments of `map_files`."""
@@ -100,8 +100,15 @@ class Job(_Strict):
         return self
 
 
-def _check_ending(path: str | None, endings: tuple[str, ...]) -> str | None:
-    if path is not None and not path.lower().rstrip("/").endswith(endings):
+def check_ending(path: str | None, endings: tuple[str, ...]) -> str | None:
+    """Refuse a path of another kind.
+
+    Raises
+    ------
+    InputError
+        The ending is none of these.
+    """
+    if path is not None and not path.rstrip("/").endswith(endings):
         raise InputError(f"{path!r} must end in one of {', '.join(endings)}.")
     return path
 

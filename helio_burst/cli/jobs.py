@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from helio_burst.cli.output import Format, notes, results, show
 
@@ -61,23 +62,21 @@ def _finish(prepared: PreparedJob, outcome: Outcome) -> None:
     """Say what failed, save and draw what was computed."""
     failures = outcome.failures
     done = len(prepared.files) - len(failures)
-    notes.print(
-        f"[green]{done:,} files done[/]" + (f", [red]{len(failures):,} failed[/]" if len(failures) else "")
-    )
+    failed = (f", {len(failures):,} failed", "red") if len(failures) else ""
+    notes.print(Text.assemble((f"{done:,} files done", "green"), failed))
     causes = outcome.failures_by_cause()[["count", "error", "message"]]
     for count, error, message in causes.itertuples(index=False, name=None):
-        notes.print(f"  {count:,} x {error}: {message}", soft_wrap=True, markup=False)
+        notes.print(f"  {count:,} x {error}: {message}")
     if not done:
         raise typer.Exit(1)
     result = outcome.to_xarray(name=prepared.name)
     if prepared.job.output:
-        Path(prepared.job.output).parent.mkdir(parents=True, exist_ok=True)
         outcome.save(prepared.job.output, name=prepared.name)
         notes.print(f"Wrote {prepared.job.output}")
     if prepared.job.plot:
         from helio_burst.cli.picture import draw
 
-        draw(result, Path(prepared.job.plot), failed=failures)
+        draw(result, prepared.job.plot, failed=failures)
         notes.print(f"Drew {prepared.job.plot}")
 
 
@@ -112,12 +111,12 @@ def estimate(
             prices=prices,
             time_limit=prepared.job.time_limit,
         )
-    results.print(repr(guess), markup=False, soft_wrap=True)
+    results.print(repr(guess))
 
 
 def plot(
     result: Annotated[str, typer.Argument(metavar="RESULT", help="A result: .nc, .zarr or .parquet.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The picture: .png, .pdf or .svg.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="The picture: .png, .pdf or .svg.")],
     variable: Annotated[
         str | None, typer.Option("--variable", "-v", help="Which variable; default: the first.")
     ] = None,
@@ -132,7 +131,7 @@ def plot(
 def season(
     path: Annotated[Path, typer.Argument(metavar="JOB.YAML", help="Season file.")],
     target: Annotated[str | None, typer.Option("--target", help="Cluster, as of open_cluster.")] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1)] = 2,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="How many; default: 2.")] = None,
     picture: Annotated[Path | None, typer.Option("--plot", help="Map of the probability.")] = None,
 ) -> None:
     """Count a season's occurrences by orbit, exactly, and map their probability."""
@@ -142,13 +141,13 @@ def season(
     asked = job.read_job(path)
     with cluster.open_cluster(target, workers=workers) as client:
         result = job.run_job(asked, client=client)
-    notes.print(f"{path}: {result.attrs.get('certificate', '')}", markup=False)
+    notes.print(f"{path}: {result.attrs.get('certificate', '')}")
     if asked.out:
         notes.print(f"Wrote {asked.out}")
     if picture is not None:
         from helio_burst.cli.picture import draw
 
-        draw(result, picture, "prob")
+        draw(result, str(picture), "prob")
         notes.print(f"Drew {picture}")
 
 

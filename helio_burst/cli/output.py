@@ -12,8 +12,12 @@ from rich.console import Console
 if TYPE_CHECKING:
     import pandas as pd
 
-results = Console(highlight=False)
-notes = Console(stderr=True, highlight=False)
+# Neither markup nor line breaks: names and addresses hold brackets, and are to be copied whole.
+results = Console(highlight=False, markup=False, soft_wrap=True)
+notes = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+_UNFOLDED = 100_000
 
 
 class Format(StrEnum):
@@ -75,7 +79,9 @@ def _table(frame: pd.DataFrame, most: int) -> None:
         )
     for values in frame.head(most).itertuples(index=False):
         table.add_row(*map(_cell, values))
-    results.print(table)
+    # A program that reads the lines of a table is not helped by folding them.
+    console = results if results.is_terminal else Console(highlight=False, markup=False, width=_UNFOLDED)
+    console.print(table, soft_wrap=False)
     if len(frame) > most:
         notes.print(f"... and {len(frame) - most:,} more; --format csv prints all of them.", style="dim")
 

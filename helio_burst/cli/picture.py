@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
+from pathlib import PurePath
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -10,53 +12,62 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 
-from helio_burst import plot
-from helio_burst.errors import InputError, nearest
+from helio_burst import plot, readers, storage
+from helio_burst.cli.job import DRAWN, SAVED, check_ending
+from helio_burst.errors import InputError, ReadError, StorageError, nearest
 
 mpl.use("Agg")  # a command draws into files only
 
 
 def open_result(path: str) -> xr.Dataset:
-    """Open what `Outcome.save` wrote.
+    """Open what `Outcome.save` wrote, here or in a bucket.
 
     Raises
     ------
     InputError
-        There is no such file, or it is of another kind.
+        Its ending is not that of a result.
+    ReadError, StorageError
+        It is not what its ending says, or not there.
     """
-    if "://" not in path and not Path(path).exists():
-        raise InputError(f"There is no file {path}.")
-    kind = Path(path.rstrip("/")).suffix.lower()
+    kind = PurePath(path.rstrip("/")).suffix.lower()
     if kind == ".nc":
-        return xr.load_dataset(path)
-    if kind == ".zarr":
-        return xr.open_dataset(path, engine="zarr").load()
-    if kind == ".parquet":
-        frame = pd.read_parquet(path)
-        return xr.Dataset.from_dataframe(frame.set_index("time") if "time" in frame else frame)
-    raise InputError(f"{path} is not a result. Results end in .nc, .zarr or .parquet.")
+        return readers.netcdf(storage.read(path), SimpleNamespace(datakey=path))
+    try:
+        if kind == ".zarr":
+            storage.request(storage.join(path, ".zmetadata"))  # for the package's errors, not the library's
+            return xr.open_dataset(storage.filesystem(path).get_mapper(path), engine="zarr").load()
+        if kind == ".parquet":
+            frame = pd.read_parquet(io.BytesIO(storage.read(path)))
+            return xr.Dataset.from_dataframe(frame.set_index("time") if "time" in frame else frame)
+    except StorageError:
+        raise
+    except (OSError, ValueError, KeyError) as error:
+        raise ReadError(f"{path} cannot be read as {kind}: {error}") from error
+    raise InputError(f"{path} is not a result. Results end in {', '.join(SAVED)}.")
 
 
 def draw(
-    result: xr.Dataset, path: Path, variable: str | None = None, failed: pd.DataFrame | None = None
+    result: xr.Dataset, path: str, variable: str | None = None, failed: pd.DataFrame | None = None
 ) -> None:
     """Draw one variable of a result into a picture file; files that failed are marked on an axis of time.
 
     Raises
     ------
     InputError
-        There is no such variable, or no plot fits its dimensions.
+        There is no such variable, no plot fits its dimensions, or the picture is of an unknown kind.
     """
+    check_ending(path, DRAWN)
     name = _choose(result, variable)
     save_figure(axes_for(result[name], failed), path)
 
 
-def save_figure(ax: Axes, path: Path) -> None:
-    """Write the figure of these Axes; the folder is made."""
+def save_figure(ax: Axes, path: str) -> None:
+    """Write the figure of these Axes to a file or an object; folders are made."""
     figure = ax.get_figure(root=True)
     assert figure is not None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=PurePath(path).suffix[1:], dpi=150)
+    storage.write(path, drawn.getvalue())
 
 
 def _choose(result: xr.Dataset, variable: str | None) -> str:

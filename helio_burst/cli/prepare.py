@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
+from rich.text import Text
 
 from helio_burst import readers
 from helio_burst.cli import code, sources
@@ -76,9 +76,9 @@ def prepare(job: Job, path: Path) -> PreparedJob:
 def announce(prepared: PreparedJob) -> None:
     """Say what is about to run."""
     job, files = prepared.job, prepared.files
-    notes.print(f"[bold]{escape(job.id)}[/] of {escape(job.catalog)}, {job.start} to {job.stop}")
+    notes.print(Text.assemble((job.id, "bold"), f" of {job.catalog}, {job.start} to {job.stop}"))
     notes.print(f"  {len(files):,} files, {size(float(files['filesize'].sum()))}")
-    notes.print(f"  {job.function}, read by {job.reader}", markup=False)
+    notes.print(f"  {job.function}, read by {job.reader}")
 
 
 @contextmanager

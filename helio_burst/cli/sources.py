@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from helio_burst.catalog import Catalog, Registry
-
-_FOLDERS = ("s3://", "http://", "https://", "file://", "/", "./", "../")
 
 
 def open_registry(registry: str | None) -> Registry:
@@ -23,7 +22,7 @@ def open_registry(registry: str | None) -> Registry:
 
 def open_catalog(name: str, registry: str | None) -> Catalog:
     """Open a catalog by its endpoint, for which no registry is read, or by its name in a registry."""
-    if name.startswith(_FOLDERS) and registry is None:
+    if registry is None and ("://" in name or name.startswith(("/", ".", "~")) or Path(name).exists()):
         from helio_burst import catalog
 
         return catalog.open_catalog(name)

@@ -1,4 +1,4 @@
-"""No cluster outlives its process: atexit and SIGTERM close what is still open."""
+"""No cluster outlives its process: atexit and signals close what is still open."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from helio_burst.cluster.handle import Cluster
 
 _open: list[Cluster] = []
-_armed = False
+_registered = False
+SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def add(cluster: Cluster) -> None:
     """Have a cluster closed at the end of the process, if nobody closes it before."""
-    _arm()
+    global _registered
+    if not _registered:
+        # After Dask's own exit functions, so that it runs before them, while the event loops still live.
+        atexit.register(close_all)
+        _registered = True
     _open.append(cluster)
 
 
@@ -38,17 +43,16 @@ def close_all() -> None:
         cluster.close()
 
 
-def _arm() -> None:
-    global _armed
-    if _armed:
+def heed_signals() -> None:
+    """Have a process that is told to end, or whose terminal is gone, leave its clusters in good order.
+
+    Whoever has chosen something else for these signals, as ``nohup`` does, keeps it.
+    """
+    if threading.current_thread() is not threading.main_thread():
         return
-    _armed = True
-    # Registered after Dask's own exit functions, so it runs before them, while the event loops still live.
-    atexit.register(close_all)
-    if threading.current_thread() is threading.main_thread() and (
-        signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    ):
-        signal.signal(signal.SIGTERM, _end)
+    for number in SIGNALS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from distributed import Client
 from distributed.comm.core import CommClosedError
@@ -27,6 +27,9 @@ from helio_burst.errors import BurstError, ClusterError, InputError
 
 logger = logging.getLogger("helio_burst.cluster")
 
+T = TypeVar("T")
+
+ANSWER_SECONDS = 10.0
 CLOSE_CLIENT_SECONDS = 5.0
 CLOSE_CLUSTER_SECONDS = 20.0
 # Errors that a scheduler's or a worker's log explains; a mistake in a notebook is not among them.
@@ -101,8 +104,8 @@ class Cluster:
         return self._closed
 
     def size(self) -> Size:
-        """Ask the scheduler what the cluster has now."""
-        info = self.client.scheduler_info(n_workers=0)
+        """Ask the scheduler what the cluster has now; raise ClusterError if it does not answer."""
+        info = self._ask(lambda: self.client.scheduler_info(n_workers=0))
         return Size(info["n_workers"], info["total_threads"], info["total_memory"])
 
     def age(self) -> float:
@@ -116,7 +119,19 @@ class Cluster:
 
     def use(self) -> cost.Use:
         """Return the core hours so far, which know what they cost."""
-        return cost.use(self.client)
+        return self._ask(lambda: cost.use(self.client))
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        """Ask the scheduler; by itself Dask would wait for half a minute for one that has gone."""
+        try:
+            if self.client.status != "running":
+                raise OSError(f"its client is {self.client.status}")
+            return within(ANSWER_SECONDS, question)
+        except OSError as error:
+            raise ClusterError(
+                f"The scheduler of cluster {self.name} does not answer: {error}. list_clusters() shows what "
+                "still runs; if this one has ended, open a new one."
+            ) from error
 
     @property
     def scalable(self) -> bool:
@@ -127,6 +142,7 @@ class Cluster:
         """Set a fixed number of workers, or the bounds between which it follows the work."""
         if self._dask_cluster is None:
             raise InputError(f"The workers at {self.name} are not this session's to scale.")
+        self._refuse_if_closed()
         low, high = check_workers(workers)
         follows_work = self.bounds is not None and self.bounds[0] != self.bounds[1]
         # Dask's scale() leaves adaptive scaling on, which would undo it; equal bounds do not.
@@ -136,7 +152,12 @@ class Cluster:
             what = functools.partial(self._dask_cluster.adapt, minimum=low, maximum=high)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            what()
+            try:
+                what()
+            except Exception as error:  # each kind of cluster has errors of its own
+                raise ClusterError(
+                    f"Cluster {self.name} did not scale to workers={workers!r}: {error}."
+                ) from error
         self.notes += [str(warning.message) for warning in caught]  # a gateway warns of its limits
         self.bounds = (low, high)
 
@@ -162,6 +183,10 @@ class Cluster:
                 _close_within, CLOSE_CLIENT_SECONDS, self._close_client, f"the client of {self.name}"
             )
 
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise ClusterError(f"Cluster {self.name} is closed; open a new one.")
+
     def finally_(self, action: Callable[[], object]) -> None:
         """Have something done after the cluster has been closed, as to stop its gateway."""
         self._after.append(action)
@@ -172,8 +197,7 @@ class Cluster:
             self.client.close(timeout=CLOSE_CLIENT_SECONDS)
 
     def __enter__(self) -> Client:
-        if self._closed:
-            raise ClusterError(f"Cluster {self.name} is closed; open a new one.")
+        self._refuse_if_closed()
         return self.client
 
     def __exit__(

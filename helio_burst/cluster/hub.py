@@ -6,16 +6,19 @@ import json
 import secrets
 import shutil
 import signal
+import socket
 import sys
-import threading
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from helio_burst.cluster.one_machine import Server, free_port, platform_files
+from helio_burst.cluster import child
+from helio_burst.cluster.one_machine import Ports, Server, platform_files
 
 USER = "scientist"
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class LocalHub(Server):
@@ -47,8 +50,9 @@ class LocalHub(Server):
         homes: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        gateway = f"127.0.0.1:{free_port()}"
-        self.address = f"http://127.0.0.1:{port or free_port()}"
+        ports = Ports()
+        gateway = f"127.0.0.1:{ports.take()}"
+        self.address = f"http://127.0.0.1:{port or ports.take()}"
         self.gateway_address = f"{self.address}/services/dask-gateway"
         self.proxy_address = gateway
         self.password = secrets.token_urlsafe(9)
@@ -60,10 +64,11 @@ class LocalHub(Server):
             ["--config", str(files / "one-machine" / "hub.py")],
             {
                 "HELIO_BURST_PLATFORM_FILES": str(files),
+                "HELIO_BURST_CHILD": child.__file__,
                 "HELIO_BURST_HUB_ADDRESS": self.address,
-                "HELIO_BURST_HUB_API_ADDRESS": f"http://127.0.0.1:{free_port()}",
-                "HELIO_BURST_PROXY_API_ADDRESS": f"http://127.0.0.1:{free_port()}",
-                "HELIO_BURST_GATEWAY_API_ADDRESS": f"127.0.0.1:{free_port()}",
+                "HELIO_BURST_HUB_API_ADDRESS": f"http://127.0.0.1:{ports.take()}",
+                "HELIO_BURST_PROXY_API_ADDRESS": f"http://127.0.0.1:{ports.take()}",
+                "HELIO_BURST_GATEWAY_API_ADDRESS": f"127.0.0.1:{ports.take()}",
                 "HELIO_BURST_GATEWAY_ADDRESS": gateway,
                 "HELIO_BURST_HUB_USERS": ",".join(users),
                 "HELIO_BURST_HUB_PASSWORD": self.password,
@@ -72,6 +77,7 @@ class LocalHub(Server):
                 **(environment or {}),
             },
             f"{self.gateway_address}/api/health",
+            ports,
         )
         self.homes = homes or self.folder / "homes"
         for user in users:
@@ -100,23 +106,34 @@ class LocalHub(Server):
         return str(self.request("POST", f"/users/{user}/tokens", body)["token"])
 
 
-def main(notebooks: Path | None = None, port: int = 8000) -> None:
+def main(port: int = 8000) -> None:
     """Run the platform until Ctrl-C; print where it is and how to log in."""
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    folder = notebooks or Path.cwd() / "notebooks"
+    for number in ENDS:
+        signal.signal(number, _end)
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise SystemExit(f"Port {port} is taken. Choose another: make hub PORT=8001") from error
+    print("Starting JupyterHub, its proxy and the gateway ...", flush=True)
+    notebooks = Path.cwd() / "notebooks"
     with LocalHub(port=port) as hub:
-        if folder.is_dir():
-            shutil.copytree(folder, hub.homes / USER / "notebooks")
+        if notebooks.is_dir():
+            shutil.copytree(notebooks, hub.homes / USER / "notebooks")
         print(f"JupyterHub   {hub.address}")
         print(f"user         {USER}")
         print(f"password     {hub.password}")
         print("gateway      hb.open_cluster() in a notebook there finds it, dashboard included")
         print("notebooks    copies, which end with the hub; download what you want to keep")
         print("Ctrl-C ends it, with everything that it has started.", flush=True)
-        ended.wait()
+        signal.pause()
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Leave the `with` block, also while the hub still starts; asked once more, go on with that."""
+    for other in ENDS:
+        signal.signal(other, signal.SIG_IGN)
+    raise SystemExit
 
 
 if __name__ == "__main__":
-    main(port=int(sys.argv[1]) if len(sys.argv) > 1 else 8000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 8000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from functools import partial
 from typing import Any
 
@@ -53,7 +54,7 @@ def list_clusters(target: str | None = None, *, token: str | None = None) -> pd.
             for report in ask(gateway, "list its clusters", gateway.list_clusters):
                 row = rows.setdefault(report.name, {"name": report.name, "kind": "gateway", "here": False})
                 row["status"] = report.status.name.lower()
-                row["started"] = pd.Timestamp(report.start_time.timestamp(), unit="s", tz="UTC")
+                row["started"] = report.start_time.astimezone(UTC)
                 row["detached"] = bool((report.options or {}).get("detached"))
                 row.setdefault("dashboard", report.dashboard_link)
         finally:

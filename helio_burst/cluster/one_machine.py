@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from helio_burst.cluster import child
 from helio_burst.errors import ClusterError
 
 STOP_SECONDS = 30.0
@@ -30,11 +32,19 @@ def platform_files() -> Path:
     raise ClusterError("The platform's configuration files are not installed; reinstall helio-burst.")
 
 
-def free_port() -> int:
-    """Return a loopback port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+class Ports(contextlib.ExitStack):
+    """Free loopback ports, held until `close` or the end of a ``with`` block.
+
+    Servers take seconds to start. A port that was only found to be free may be another program's by then;
+    one that is bound is given to nobody else, and a server that sets SO_REUSEADDR can listen at it.
+    """
+
+    def take(self) -> int:
+        """Return one more port, at which nobody listens."""
+        held = self.enter_context(socket.socket())
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
 
 
 class Server:
@@ -50,14 +60,23 @@ class Server:
         Variables beside those of this process.
     health : str
         The URL that answers when the server is ready.
+    ports : Ports
+        Those that the server is to listen at.
     """
 
     def __init__(
-        self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], health: str
+        self,
+        name: str,
+        module: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        health: str,
+        ports: Ports,
     ) -> None:
         self.name = name
         self._health = health
-        self._command = [sys.executable, "-m", "helio_burst.cluster.child", module, *arguments]
+        self._ports = ports
+        self._command = [*child.command(module), *arguments]
         self._environment = {**os.environ, **environment}
         # Servers start others by name (dask, configurable-http-proxy); those of this Python are meant.
         path = self._environment.get("PATH", os.defpath)
@@ -69,6 +88,8 @@ class Server:
 
     def start(self, seconds: float = 60.0) -> None:
         """Start the server and wait until it answers."""
+        if sys.platform != "linux":  # elsewhere a port that is bound cannot be listened at
+            self._ports.close()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -87,19 +108,23 @@ class Server:
 
     def _wait(self, deadline: float) -> None:
         assert self._process is not None
+        while (error := self._unhealthy()) is not None:
+            if self._process.poll() is not None:
+                raise ClusterError(f"The {self.name} ended at once:\n{self.log_tail()}") from error
+            if time.monotonic() > deadline:
+                raise ClusterError(f"The {self.name} did not start:\n{self.log_tail()}") from error
+            time.sleep(0.1)
+
+    def _unhealthy(self) -> OSError | None:
+        """Return why the server does not answer yet, or None."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback needs no proxy
-        while True:
-            try:
-                with opener.open(self._health, timeout=5):
-                    return
-            except (urllib.error.URLError, OSError) as error:
-                if isinstance(error, urllib.error.HTTPError):
-                    error.close()  # it is an answer too, and holds its connection
-                if self._process.poll() is not None:
-                    raise ClusterError(f"The {self.name} ended at once:\n{self.log_tail()}") from error
-                if time.monotonic() > deadline:
-                    raise ClusterError(f"The {self.name} did not start:\n{self.log_tail()}") from error
-                time.sleep(0.1)
+        try:
+            opener.open(self._health, timeout=5).close()
+        except OSError as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # it is an answer too, and holds its connection
+            return error
+        return None
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines that the server wrote."""
@@ -118,6 +143,7 @@ class Server:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self._ports.close()
         self._folder.cleanup()
 
     def __enter__(self) -> Self:
@@ -142,7 +168,8 @@ class LocalGateway(Server):
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        public = f"127.0.0.1:{free_port()}"
+        ports = Ports()
+        public = f"127.0.0.1:{ports.take()}"
         self.address = f"http://{public}"
         self.user = "me"
         self.password = secrets.token_urlsafe(16)
@@ -153,13 +180,14 @@ class LocalGateway(Server):
             ["--config", str(files / "one-machine" / "gateway.py")],
             {
                 "HELIO_BURST_PLATFORM_FILES": str(files),
-                "HELIO_BURST_GATEWAY_API_ADDRESS": f"127.0.0.1:{free_port()}",
+                "HELIO_BURST_GATEWAY_API_ADDRESS": f"127.0.0.1:{ports.take()}",
                 "HELIO_BURST_GATEWAY_ADDRESS": public,
                 "HELIO_BURST_GATEWAY_PASSWORD": self.password,
                 "DASK_GATEWAY_ENCRYPT_KEYS": secrets.token_hex(16),  # 32 characters
                 **(environment or {}),
             },
             f"{self.address}/api/health",
+            ports,
         )
         # A hub's token in the environment of a user's server is not for this gateway.
         self._environment.pop("JUPYTERHUB_API_TOKEN", None)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from helio_burst.cluster import batch, gateway, local, one_machine, running, versions, view
+from helio_burst.cluster import batch, ending, gateway, local, one_machine, running, versions, view
 from helio_burst.cluster.handle import Cluster
 from helio_burst.cluster.request import Request, check_request
 from helio_burst.cluster.targets import Target, choose_target
@@ -36,7 +36,7 @@ def open_cluster(
     """Open a cluster and wait until it can work; a context manager that yields a Dask client.
 
     The cluster ends with the ``with`` block, with `Cluster.close`, or with the process, also on an exception,
-    Ctrl-C and SIGTERM.
+    Ctrl-C, SIGTERM and SIGHUP.
 
     Parameters
     ----------
@@ -106,6 +106,7 @@ def open_cluster(
     )
     chosen = choose_target(target)
     _check_combination(chosen, request, name=name, token=token, proxy_address=proxy_address)
+    ending.heed_signals()  # from now on there is something to end
     cluster = _start(chosen, request, name=name, token=token, proxy_address=proxy_address)
     try:
         check_first_worker(cluster, request)

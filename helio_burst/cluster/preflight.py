@@ -80,9 +80,14 @@ def check_proxy_port(proxy: str) -> None:
 
 def check_port(address: str, what: str, hint: str = "") -> None:
     """Check that something listens at an address such as ``tcp://host:port``."""
-    parts = urlsplit(address)
     try:
-        socket.create_connection((parts.hostname or "", parts.port or 0), timeout=TCP_SECONDS).close()
+        host, port = urlsplit(address).hostname, urlsplit(address).port
+    except ValueError:  # the port is no number
+        host = port = None
+    if not host or not port:
+        raise InputError(f"{address!r} is no address of a server: it needs a host and a port, as host:8786.")
+    try:
+        socket.create_connection((host, port), timeout=TCP_SECONDS).close()
     except OSError as error:
         raise ClusterError(
             f"{what}: {_network_reason(address, error, TCP_SECONDS)} {hint}".strip()

@@ -112,7 +112,7 @@ class EmbeddedS3:
         self._wait()
         return self
 
-    def _wait(self, seconds: float = 30.0) -> None:
+    def _wait(self, seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -130,4 +130,4 @@ class EmbeddedS3:
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
-            process.communicate(timeout=10)
+            process.communicate(timeout=60)

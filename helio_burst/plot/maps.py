@@ -45,7 +45,7 @@ def image(
     ax : Axes, optional
         Where to draw; by default on a new figure.
     **picture
-        Passed to `matplotlib.axes.Axes.imshow`, as ``cmap``.
+        Passed to `matplotlib.axes.Axes.imshow`, as ``cmap``; ``vmin`` and ``vmax`` win over `percentiles`.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def image(
     data = style.plane(data, "image")
     ydim, xdim = data.dims
     data = _thinned(_ascending(_ascending(data, ydim), xdim))
-    norm = _stretched(data, stretch, percentiles)
+    norm = _stretched(data, stretch, percentiles, picture.pop("vmin", None), picture.pop("vmax", None))
     ax = style.axes(ax, (5.6, 4.8))
     left, right = _edges(data, xdim)[[0, -1]]
     bottom, top = _edges(data, ydim)[[0, -1]]
@@ -105,7 +105,7 @@ def bin_map(
     Raises
     ------
     InputError
-        The array has not two dimensions, or a coordinate is not numeric or not monotonic.
+        The array has not two dimensions, a coordinate is not numeric or not monotonic, or edges are of none.
     """
     data = style.plane(data, "bin_map")
     ydim, xdim = data.dims
@@ -115,6 +115,8 @@ def bin_map(
     if values.count() and vmin is None and vmax is None and values.min() >= 0 and values.max() <= 1:
         vmin, vmax = 0.0, 1.0
     given = edges or {}
+    if unknown := [dim for dim in given if dim not in data.dims]:
+        raise InputError(f"edges has {unknown[0]!r}; the dimensions are {ydim!r} and {xdim!r}.")
     x, y = (_edges(data, dim, given.get(dim)) for dim in (xdim, ydim))
     colours = {"vmin": vmin, "vmax": vmax, "cmap": style.SEQUENTIAL, "rasterized": True}
     shown = ax.pcolormesh(x, y, values, **colours | mesh)
@@ -251,8 +253,15 @@ def _limits(data: xr.DataArray, percentiles: tuple[float, float]) -> tuple[float
     return float(low), float(high)
 
 
-def _stretched(data: xr.DataArray, stretch: Stretch, percentiles: tuple[float, float]) -> mcolors.Normalize:
+def _stretched(
+    data: xr.DataArray,
+    stretch: Stretch,
+    percentiles: tuple[float, float],
+    vmin: float | None,
+    vmax: float | None,
+) -> mcolors.Normalize:
     low, high = _limits(data, percentiles)
+    low, high = low if vmin is None else vmin, high if vmax is None else vmax
     if high <= low:
         return mcolors.Normalize(low - 0.5, high + 0.5)
     if stretch == "linear":

@@ -96,6 +96,10 @@ def _lines(data: xr.DataArray | xr.Dataset, dim: str) -> dict[str, xr.DataArray]
             "Name the dimension of time with dim=."
         )
     squeezed = data.squeeze([other for other in data.dims if other != dim and data.sizes[other] == 1])
+    if not (np.issubdtype(data.dtype, np.number) or data.dtype == bool) or np.iscomplexobj(data):
+        raise InputError(
+            f"time_series draws real numbers; {data.name or 'the array'} is of type {data.dtype}."
+        )
     others = [other for other in squeezed.dims if other != dim]
     if not others:
         return {str(data.name or "values"): squeezed}
@@ -114,7 +118,9 @@ def _lines_of_dataset(data: xr.Dataset, dim: str) -> dict[str, xr.DataArray]:
     lines = {
         str(name): variable
         for name, variable in data.data_vars.items()
-        if variable.dims == (dim,) and np.issubdtype(variable.dtype, np.number)
+        if variable.dims == (dim,)
+        and np.issubdtype(variable.dtype, np.number)
+        and not np.iscomplexobj(variable)
     }
     if not lines:
         described = ", ".join(f"{name} {tuple(map(str, v.dims))}" for name, v in data.data_vars.items())

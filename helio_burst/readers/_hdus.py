@@ -63,29 +63,45 @@ def find(data: Buffer, wanted: int | str | None, row: Any) -> HDU:
     Raises
     ------
     ReadError
-        There is none such, or the file ends before its data do.
+        There is none such, it holds no data, or the file ends before its data do.
     """
-    seen = []
-    for hdu in _walk(data):
+    units = _walk(data, row)
+    seen: list[HDU] = []
+    found = None
+    for hdu in units:
         seen.append(hdu)
         if hdu.size > 0 if wanted is None else _matches(hdu, wanted):
-            _check_length(data, hdu, row)
-            return hdu
-    if isinstance(wanted, int) and -len(seen) <= wanted < 0:
-        return seen[wanted]
-    if wanted is None:
-        raise ReadError(f"{_bytes.name_of(row)} has no HDU with data: {len(seen)} headers and nothing else.")
-    names = ", ".join(f"{hdu.number} {hdu.name or '(no name)'}" for hdu in seen)
-    raise ReadError(f"{_bytes.name_of(row)} has no HDU {wanted!r}; it has: {names}.")
+            found = hdu
+            break
+    if found is None and wanted in range(-len(seen), 0):
+        found = seen[int(wanted)]  # type: ignore[arg-type]
+    if found is None or found.size == 0:
+        raise _without_data(found, wanted, [*seen, *units], row)
+    _check_length(data, found, row)
+    return found
 
 
-def _walk(data: Buffer) -> Iterator[HDU]:
+def _without_data(found: HDU | None, wanted: int | str | None, seen: list[HDU], row: Any) -> ReadError:
+    """Say that an HDU is not there, or has no data, and what there is."""
+    fault = (
+        "no HDU with data" if wanted is None else f"no {'HDU' if found is None else 'data in HDU'} {wanted!r}"
+    )
+    names = [f"{hdu.number} {hdu.name or '(no name)'}{'' if hdu.size else ' without data'}" for hdu in seen]
+    return ReadError(f"{_bytes.name_of(row)} has {fault}; it has: {', '.join(names)}.")
+
+
+def _walk(data: Buffer, row: Any) -> Iterator[HDU]:
     number = end = 0
-    # What follows the last whole block is no HDU.
     while len(data) - end >= BLOCK:
         hdu = HDU(number, *_read_header(data, end))
         yield hdu
         number, end = number + 1, hdu.offset + -(-hdu.size // BLOCK) * BLOCK
+    # What follows the last whole block is no HDU, unless it begins as one.
+    if number == 0 or _bytes.begins(data[end:], b"XTENSION="):
+        raise ReadError(
+            f"{_bytes.name_of(row)} is cut short: it has {len(data):,} bytes and ends within the header of "
+            f"HDU {number}. Compare its size with the index's filesize and fetch it again."
+        )
 
 
 def _read_header(data: Buffer, start: int) -> tuple[Any, int]:
@@ -98,7 +114,7 @@ def _read_header(data: Buffer, start: int) -> tuple[Any, int]:
 
 
 def _matches(hdu: HDU, wanted: int | str) -> bool:
-    if isinstance(wanted, int):
+    if not isinstance(wanted, str):
         return hdu.number == wanted
     name = hdu.name or ("PRIMARY" if hdu.number == 0 else "")
     return name.upper() == wanted.strip().upper()

@@ -105,6 +105,7 @@ def _positions(attrs: dict[str, Any], shape: tuple[int, ...]) -> dict[Hashable, 
         step = attrs.get(f"CDELT{axis}")
         if not isinstance(step, int | float) or step == 0:
             return {}
+        step *= attrs.get(f"PC{axis}_{axis}", 1.0)  # -1 in an image that is upside down
         reference, value = attrs.get(f"CRPIX{axis}", 0.0), attrs.get(f"CRVAL{axis}", 0.0)
         unit = {"units": str(attrs[f"CUNIT{axis}"])} if attrs.get(f"CUNIT{axis}") else {}
         described = {"long_name": str(attrs.get(f"CTYPE{axis}", name))} | unit

@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from helio_burst.season.checks import Description
 
 
-class Bins(BaseModel):
+class Bins(Description):
     """Bins of equal width; each holds its lower edge, and the last does not hold its upper edge.
 
     Parameters
@@ -21,13 +23,16 @@ class Bins(BaseModel):
     number : int
         How many bins.
 
+    Raises
+    ------
+    InputError
+        The start is not below the stop, or there is no bin.
+
     Examples
     --------
     >>> Bins(variable="latitude", start=-13, stop=13, number=4).edges
     array([-13. ,  -6.5,   0. ,   6.5,  13. ])
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     variable: str = Field(min_length=1)
     start: float

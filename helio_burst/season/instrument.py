@@ -19,18 +19,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from helio_burst.errors import InputError, nearest
 from helio_burst.season.bins import Bins
 from helio_burst.season.blocks import Block, Partition, Selection, Unit, block_of
+from helio_burst.season.checks import Description
 from helio_burst.season.orbits import Orbits
 from helio_burst.season.pysat_orbits import watch
-from helio_burst.season.tally import Question, Tally
+from helio_burst.season.tally import Tally, question_of
 
 _KINDS = {"longitude": "longitude", "local time": "local time", "latitude": "polar", "orbit": "orbit"}
 _PACKAGES = (
@@ -42,7 +43,7 @@ _PACKAGES = (
 _TURN = threading.RLock()
 
 
-class PysatInstrument(BaseModel):
+class PysatInstrument(Description):
     """An instrument that pysat reads, as a plain description that travels to the workers.
 
     Parameters
@@ -61,9 +62,12 @@ class PysatInstrument(BaseModel):
         Each takes the pysat Instrument and changes it in place, as for ``Instrument.custom_attach``.
     options : dict
         Other keyword arguments of ``pysat.Instrument``.
-    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    Raises
+    ------
+    InputError
+        pysat has no orbits of this kind, or no such clean level.
+    """
 
     platform: str
     name: str
@@ -71,17 +75,10 @@ class PysatInstrument(BaseModel):
     inst_id: str = ""
     module: str | None = None
     data_dir: str = Field(min_length=1)
-    clean_level: str = "clean"
+    clean_level: Literal["none", "dirty", "dusty", "clean"] = "clean"
     orbits: Orbits = Orbits()
     custom: tuple[Callable[[Any], None], ...] = ()
-    options: dict[str, Any] = {}
-
-    @field_validator("clean_level")
-    @classmethod
-    def _known_level(cls, value: str) -> str:
-        if value not in ("none", "dirty", "dusty", "clean"):
-            raise ValueError(f"clean_level is 'none', 'dirty', 'dusty' or 'clean', not {value!r}")
-        return value
+    options: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("orbits")
     @classmethod
@@ -139,6 +136,7 @@ def pysat_tally(
     The orbits are pysat's; only those that belong to the block are handed on to pysatSeasons (see
     `orbit_tally`, whose parameters these are, and whose result it returns).
     """
+    question = question_of(x, y, gates, by, instrument.orbits)
     block = block_of(partition)
     with pysat_session(instrument.data_dir):
         occurrence = importlib.import_module("pysatSeasons.occur_prob")
@@ -158,7 +156,6 @@ def pysat_tally(
     total = np.stack([found[label]["count"] for label in gates]).astype(np.int32)
     # prob is hits / total, correctly rounded, so the product is within a rounding error of a whole number.
     hits = np.stack([np.nan_to_num(found[label]["prob"]) * found[label]["count"] for label in gates])
-    question = Question(x, y, tuple(gates.items()), by, instrument.orbits)
     return Tally(question, total, np.rint(hits).astype(np.int32), (block,))
 
 
@@ -171,12 +168,13 @@ def pysat_session(data_dir: str | Path) -> Iterator[Any]:
     InputError
         pysat is not installed, or there is no such directory.
     """
-    if not Path(data_dir).is_dir():
-        raise InputError(f"There is no pysat data directory {str(data_dir)!r} on this machine.")
+    folder = Path(data_dir).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"There is no pysat data directory {str(folder)!r} on this machine.")
     with _TURN, without_noise(), np.errstate(invalid="ignore"):  # pysatSeasons divides 0 by 0 for empty bins
         pysat = import_pysat()
         before = pysat.params["data_dirs"]
-        pysat.params["data_dirs"] = [str(data_dir)]
+        pysat.params["data_dirs"] = [str(folder)]
         try:
             yield pysat
         finally:

@@ -13,10 +13,12 @@ import xarray as xr
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from helio_burst.burst.saving import save
 from helio_burst.catalog import open_catalog, open_registry
 from helio_burst.errors import InputError
 from helio_burst.season.bins import Bins
 from helio_burst.season.blocks import Selection
+from helio_burst.season.checks import faults
 from helio_burst.season.instrument import PysatInstrument
 from helio_burst.season.orbits import Orbits
 from helio_burst.season.run import Source, occurrence
@@ -71,7 +73,7 @@ class SeasonJob(_Strict):
     y: Bins
     gates: dict[str, float] = Field(min_length=1)
     by: Literal["orbit", "day"] = "orbit"
-    orbits: Orbits = Orbits()
+    orbits: Orbits | None = None
     season: tuple[str, str] | None = None
     where: Where | None = None
     reader: Literal["vefi", "by name"] = "by name"
@@ -81,7 +83,14 @@ class SeasonJob(_Strict):
     cache: str | None = Field(None, description="folder to keep fetched files in, such as datasets/cnofs")
     freq: str = "14D"
     store: str | None = None
-    out: str | None = Field(None, description="where to write the result: .nc")
+    out: str | None = Field(None, description="path or URL of the result: .nc or .zarr")
+
+    @field_validator("out")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and not value.rstrip("/").endswith((".nc", ".zarr")):
+            raise ValueError(f"{value!r} must end in .nc or .zarr, which choose the format")
+        return value
 
     @field_validator("start", "stop", mode="before")
     @classmethod
@@ -104,10 +113,7 @@ def read_job(path: str | Path) -> SeasonJob:
     except (OSError, yaml.YAMLError) as error:
         raise InputError(f"The job file {path} cannot be read: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}" for fault in error.errors()
-        )
-        raise InputError(f"The job file {path} is not right: {faults}.") from error
+        raise InputError(f"The job file {path} is not right: {faults(error)}.") from error
 
 
 def run_job(job: SeasonJob, *, client: Client | None = None, progress: bool | None = None) -> xr.Dataset:
@@ -117,6 +123,8 @@ def run_job(job: SeasonJob, *, client: Client | None = None, progress: bool | No
     ------
     InputError, BurstError
         As `occurrence`.
+    StorageError
+        The result cannot be written.
     """
     source = _source(job)
     fast: dict[str, Any] = {}
@@ -142,8 +150,7 @@ def run_job(job: SeasonJob, *, client: Client | None = None, progress: bool | No
         **fast,
     )
     if job.out is not None:
-        Path(job.out).parent.mkdir(parents=True, exist_ok=True)
-        result.to_netcdf(job.out)
+        save(result, job.out)
     return result
 
 

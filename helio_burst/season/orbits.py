@@ -6,14 +6,14 @@ doi:10.1029/2018JA025297), so that orbits found here are the ones that pysat fin
 
 from __future__ import annotations
 
-import warnings
 from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, PlainSerializer, field_validator, model_validator
+from pydantic import PlainSerializer, field_validator, model_validator
 
 from helio_burst.errors import InputError
+from helio_burst.season.checks import Description
 
 Kind = Literal["longitude", "local time", "latitude", "orbit", "period"]
 
@@ -26,7 +26,7 @@ _SPAN = {"longitude": 360.0, "local time": 24.0}
 _EPOCH = pd.Timestamp("2000-01-01").value
 
 
-class Orbits(BaseModel):
+class Orbits(Description):
     """How a season is cut into orbits.
 
     Parameters
@@ -41,13 +41,16 @@ class Orbits(BaseModel):
         Length of one orbit; 97 minutes by default, as in pysat. For "longitude" and "local time" it should be
         the time between two jumps or a little less.
 
+    Raises
+    ------
+    InputError
+        The kind is not known, or the period is no length of time.
+
     Examples
     --------
     >>> Orbits(kind="local time", variable="slt").variable
     'slt'
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     kind: Kind = "longitude"
     variable: str | None = None
@@ -57,6 +60,8 @@ class Orbits(BaseModel):
     @classmethod
     def _read_period(cls, value: object) -> pd.Timedelta:
         try:
+            if isinstance(value, int | float):  # nanoseconds to pandas, which nobody means
+                raise ValueError
             period = pd.Timedelta(value)  # type: ignore[arg-type]
         except ValueError as error:
             raise ValueError(f"{value!r} is not a length of time; write for instance '97min'") from error
@@ -175,9 +180,8 @@ def _jump_breaks(
 ) -> np.ndarray:
     # The arithmetic keeps the type of the variable (float32 in most files), since pysat's does.
     step = _difference(values)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a day of one row, or of NaN only, has no median
-        typical = np.nanmedian(step)
+    known = step[~np.isnan(step)]
+    typical = np.median(known) if len(known) else np.nan  # a day of one row, or of NaN only, has none
     backward = np.flatnonzero(step < -0.2 * typical)
     # Of neighbouring rows only the last counts, and never the last row of all.
     backward = backward[np.diff(backward, append=len(values)) > 1]

@@ -12,6 +12,7 @@ import xarray as xr
 from helio_burst.errors import InputError
 from helio_burst.season.bins import Bins
 from helio_burst.season.certificate import SeasonWarning, certify, warn_of_period
+from helio_burst.season.checks import check_choice
 from helio_burst.season.orbits import DAY
 from helio_burst.season.samples import Samples, Statistic, by_bin, by_time
 from helio_burst.season.tally import Tally
@@ -101,6 +102,7 @@ def average_of(samples: Samples, statistic: Statistic = "median") -> xr.Dataset:
     SeasonWarning
         As in `probability`.
     """
+    check_choice("statistic", statistic, Statistic)
     question = samples.question
     attributes = _season_attributes(samples)
     if question.x is None:

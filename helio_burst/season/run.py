@@ -16,15 +16,16 @@ from helio_burst.errors import BurstError, InputError
 from helio_burst.season.bins import Bins
 from helio_burst.season.blocks import Selection, Unit
 from helio_burst.season.certificate import SeasonWarning
+from helio_burst.season.checks import check_choice, check_kind
 from helio_burst.season.instrument import PysatInstrument, pysat_tally
 from helio_burst.season.merging import merge
 from helio_burst.season.orbits import DAY, Orbits
 from helio_burst.season.repairing import repair
 from helio_burst.season.results import average_of, probability
-from helio_burst.season.samples import By, Statistic, bin_samples
+from helio_burst.season.samples import By, SampleQuestion, Statistic, bin_samples
 from helio_burst.season.select import blocks_of, seasons
 from helio_burst.season.sources import Custom, FileDays, Read
-from helio_burst.season.tally import Tally, orbit_tally
+from helio_burst.season.tally import Question, Tally, orbit_tally, question_of
 from helio_burst.timespan import TimeLike
 
 if TYPE_CHECKING:
@@ -73,15 +74,14 @@ def occurrence(
     by : {"orbit", "day"}
         Whether an occurrence counts once an orbit or once a day.
     orbits : Orbits, optional
-        How orbits are found; by longitude with a period of 97 minutes by default. With a PysatInstrument only
-        the instrument's own `orbits` count.
+        How orbits are found; by longitude with a period of 97 minutes by default.
     season : (str, str), optional
         Month and day at which the season starts and stops in each year, as in ("12-21", "03-21"); each year's
         season is one of its own, whose ends cut orbits.
     where : Selection, optional
         Times at which samples count; see `select`.
     read, custom, cache
-        As in `FileDays`; not with a PysatInstrument.
+        As in `FileDays`. Like `orbits` not with a PysatInstrument, which has its own.
     freq : str
         Length of the blocks, whole days.
     client : Client, optional
@@ -99,7 +99,8 @@ def occurrence(
     Raises
     ------
     InputError
-        There are no files or no data in the range, or a variable is not in them.
+        There are no files or no data in the range, a variable is not in them, or what is asked cannot be
+        counted.
     BurstError
         No block could be counted.
 
@@ -108,17 +109,18 @@ def occurrence(
     SeasonWarning
         Some blocks failed, or the period of the orbits does not fit the data.
     """
-    orbits = orbits or Orbits()
+    if isinstance(source, PysatInstrument):
+        _only_fast(orbits=orbits, read=read, custom=custom, cache=cache)
+        orbits = source.orbits
+    question = question_of(x, y, gates, by, orbits)
     table = blocks_of(seasons(start, stop, season), freq)
     asked: dict[str, Any] = {"x": x, "y": y, "gates": dict(gates), "by": by, "where": where}
     if isinstance(source, PysatInstrument):
-        _only_fast(read=read, custom=custom, cache=cache)
         function: Callable[..., Tally] = partial(pysat_tally, instrument=source)
     else:
         variables = [x.variable, y.variable, *gates]
-        days = _file_days(source, table, variables, by, orbits, read=read, custom=custom, cache=cache)
-        table["etag"] = _contents(days, table)
-        function = partial(orbit_tally, days=days, orbits=orbits)
+        days = _file_days(source, table, variables, question, read=read, custom=custom, cache=cache)
+        function = partial(orbit_tally, days=days, orbits=question.orbits)
     tally = _run(function, table, asked, client=client, store=store, progress=progress)
     return probability(tally)
 
@@ -171,19 +173,21 @@ def average(
         median ``avg_abs_dev``, the median distance from it. Without bins, dims (time,), UTC: the variable,
         one value an orbit (at its first sample) or day.
 
+    Raises
+    ------
+    InputError, BurstError
+        As in `occurrence`; also where values of single samples are asked for without bins.
+
     Notes
     -----
     All values come together before the last step, 16 bytes for each: a month at 1 Hz is 43 MB.
     """
-    orbits = orbits or Orbits()
-    if x is None and by == "sample":
-        raise InputError("by='sample' needs bins: give x, or x and y, or take by='orbit' or by='day'.")
+    check_choice("statistic", statistic, Statistic)
+    question = SampleQuestion(variable, x, y, by, within, orbits if orbits is not None else Orbits())
     table = blocks_of(seasons(start, stop, season), freq)
     variables = [variable, *(bins.variable for bins in (x, y) if bins is not None)]
-    unit: Unit = "orbit" if by == "orbit" else "day"
-    days = _file_days(source, table, variables, unit, orbits, read=read, custom=custom, cache=cache)
-    table["etag"] = _contents(days, table)
-    function = partial(bin_samples, days=days, orbits=orbits)
+    days = _file_days(source, table, variables, question, read=read, custom=custom, cache=cache)
+    function = partial(bin_samples, days=days, orbits=question.orbits)
     asked = {"variable": variable, "x": x, "y": y, "by": by, "within": within, "where": where}
     samples = _run(function, table, asked, client=client, store=store, progress=progress)
     return average_of(samples, statistic)
@@ -198,53 +202,57 @@ def _run(
     store: str | None,
     progress: bool | None,
 ) -> Any:
+    if asked["where"] is not None:
+        check_kind("where", asked["where"], Selection)
     outcome = map_partitions(
         function, table, options=asked, client=client, store=store, combine=merge, progress=progress
     )
     failures = outcome.failures
     if outcome.value is None:
-        first = (
-            f" The first: {failures['error'].iloc[0]}: {failures['message'].iloc[0]}" if len(failures) else ""
-        )
-        raise BurstError(f"None of the {len(table)} blocks could be done.{first}")
+        raise BurstError(f"None of the {len(table)} blocks could be done. {_first_failure(failures)}")
     if len(failures):
         warnings.warn(
-            f"{len(failures)} of {len(table)} blocks failed and are missing in the result; the first is "
-            f"{failures['datakey'].iloc[0]}: {failures['error'].iloc[0]}: {failures['message'].iloc[0]}",
+            f"{len(failures)} of {len(table)} blocks failed and are missing in the result. "
+            f"{_first_failure(failures)}",
             SeasonWarning,
             stacklevel=3,
         )
 
     def again(part: pd.DataFrame) -> Any:
-        return map_partitions(
-            function, part, options=asked, client=client, combine=merge, progress=False
-        ).value
+        done = map_partitions(function, part, options=asked, client=client, combine=merge, progress=False)
+        if len(done.failures):
+            raise BurstError(f"Blocks that had to be done again failed. {_first_failure(done.failures)}")
+        return done.value
 
     return repair(outcome.value, again)
+
+
+def _first_failure(failures: pd.DataFrame) -> str:
+    if failures.empty:
+        return ""
+    first = failures.iloc[0]
+    return f"The first, {first['datakey']}: {first['error']}: {first['message']}"
 
 
 def _file_days(
     files: pd.DataFrame,
     table: pd.DataFrame,
     variables: list[str],
-    by: Unit,
-    orbits: Orbits,
+    question: Question | SampleQuestion,
     *,
     read: Read | None,
     custom: Iterable[Custom],
     cache: str | Path | None,
 ) -> FileDays:
-    if by == "orbit" and orbits.variable:
-        variables = [*variables, orbits.variable]
+    """Look at the files before the work: their days, their variables, and what each block reads."""
+    if question.by == "orbit" and question.orbits.variable:
+        variables = [*variables, question.orbits.variable]
     days = FileDays(files, list(dict.fromkeys(variables)), read=read, custom=custom, cache=cache)
     days.check(_first_day(days, table))
-    return days
-
-
-def _contents(days: FileDays, table: pd.DataFrame) -> list[str]:
-    """Return of each block what tells whether its files are those of an earlier run."""
+    # By this the store tells whether a block's files are those of an earlier run.
     bounds = zip(table["padded_start"], table["padded_stop"], strict=True)
-    return [days.content(start.value // DAY, stop.value // DAY) for start, stop in bounds]
+    table["etag"] = [days.content(start.value // DAY, stop.value // DAY) for start, stop in bounds]
+    return days
 
 
 def _first_day(days: FileDays, table: pd.DataFrame) -> int:
@@ -264,7 +272,7 @@ def _first_day(days: FileDays, table: pd.DataFrame) -> int:
 
 def _only_fast(**given: Any) -> None:
     for name, value in given.items():
-        if value is not None and value != ():
+        if value:
             raise InputError(
                 f"{name}= is of file lists; a PysatInstrument takes pysat's own (see its parameters)."
             )

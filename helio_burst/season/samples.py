@@ -6,7 +6,6 @@ with its bin. All are sorted before they are summed, so that the order of mergin
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -17,6 +16,7 @@ import xarray as xr
 from helio_burst.errors import BurstError, InputError
 from helio_burst.season.bins import Bins, flat_index
 from helio_burst.season.blocks import Block, HeldDays, Partition, Selection, Unit, join_blocks, visit_block
+from helio_burst.season.checks import check_choice, check_kind
 from helio_burst.season.orbits import DAY, Orbits
 from helio_burst.season.walk import Days, Piece
 
@@ -36,6 +36,21 @@ class SampleQuestion:
     each: By
     within: Statistic
     orbits: Orbits
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be collected."""
+        for name, bins in (("x", self.x), ("y", self.y)):
+            if bins is not None:
+                check_kind(name, bins, Bins)
+        check_kind("orbits", self.orbits, Orbits)
+        check_choice("by", self.each, By)
+        check_choice("within", self.within, Statistic)
+        if self.x is None and self.each == "sample":
+            raise InputError("by='sample' needs bins: give x, or x and y, or take by='orbit' or by='day'.")
+        if self.x is None and self.y is not None:
+            raise InputError("There are bins of y but none of x: give one-dimensional bins as x.")
+        if self.x is not None and self.y is not None and self.x.variable == self.y.variable:
+            raise InputError(f"x and y are both bins of {self.x.variable!r}; leave out one of them.")
 
     @property
     def by(self) -> Unit:
@@ -94,9 +109,7 @@ def bin_samples(
     within : {"mean", "median"}
         What is taken of an orbit or day.
     """
-    if x is None and (y is not None or by == "sample"):
-        raise InputError("Samples need bins: give x, or x and y, or ask for one value an orbit or day.")
-    question = SampleQuestion(variable, x, y, by, within, orbits or Orbits())
+    question = SampleQuestion(variable, x, y, by, within, orbits if orbits is not None else Orbits())
     held = HeldDays(days)
     collector = _Collector(question, held, where)
     block = visit_block(partition, held, question.by, question.orbits, collector.add)
@@ -138,6 +151,7 @@ class _Collector:
             inside &= self._where(rows.time)
         return keys[inside], values[inside]
 
+    @np.errstate(invalid="ignore")  # inf - inf is NaN
     def _add(self, day: int, pieces: tuple[Piece, ...], keys: np.ndarray, values: np.ndarray) -> None:
         if self._question.each == "sample":
             self._keys.append(keys)
@@ -167,6 +181,7 @@ class _Collector:
         return np.concatenate(self._keys).astype(np.int64), np.concatenate(self._values)
 
 
+@np.errstate(invalid="ignore")  # inf - inf is NaN
 def by_bin(samples: Samples, statistic: Statistic) -> dict[str, np.ndarray]:
     """Take the mean or median of the samples in each bin.
 
@@ -222,9 +237,7 @@ def _medians(keys: np.ndarray, values: np.ndarray, number: int) -> np.ndarray:
     filled = stops > starts
     low = (starts + (stops - starts - 1) // 2)[filled]
     high = (starts + (stops - starts) // 2)[filled]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # inf - inf
-        medians[filled] = np.where(low == high, values[low], (values[low] + values[high]) / 2)
+    medians[filled] = np.where(low == high, values[low], (values[low] + values[high]) / 2)
     return medians
 
 

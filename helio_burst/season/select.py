@@ -10,6 +10,7 @@ import pandas as pd
 from helio_burst.burst import partitions
 from helio_burst.errors import InputError
 from helio_burst.season.blocks import Selection
+from helio_burst.season.orbits import DAY
 from helio_burst.timespan import TimeLike, Timespan, naive, parse_timespan
 
 
@@ -41,6 +42,8 @@ def seasons(start: TimeLike, stop: TimeLike, season: tuple[str, str] | None = No
             raise InputError(f"A season is made of whole days, UTC; {time.isoformat()} is not a midnight.")
     if season is None:
         return [span]
+    if isinstance(season, str) or len(season) != 2:
+        raise InputError(f"A season is two dates, such as ('12-21', '03-21'), not {season!r}.")
     found: list[Timespan] = []
     for year in range(span.start.year - 1, span.stop.year + 1):
         begins, ends = (_date(year, text) for text in season)
@@ -62,7 +65,7 @@ def _date(year: int, text: str) -> pd.Timestamp:
         month, day = (int(part) for part in text.split("-"))
         return pd.Timestamp(year, month, day, tz="UTC")
     except (ValueError, AttributeError) as error:
-        raise InputError(f"{text!r} is not a month and day; write for instance '12-21'.") from error
+        raise InputError(f"{text!r} is not a month and day of {year}; write as in '12-21'.") from error
 
 
 def blocks_of(spans: Sequence[Timespan], freq: str) -> pd.DataFrame:
@@ -94,18 +97,19 @@ def select(
     Parameters
     ----------
     table : DataFrame
-        Indices by time, such as Kp every three hours or F10.7 every day.
+        Indices by time, such as Kp every three hours or F10.7 every day. A row without a value of an index
+        fulfils no condition on it.
     condition : str
         What must hold, as `DataFrame.query` takes it: ``"Kp < 3 and f107 > 120"``.
     column : str
-        The column of times, UTC; the index is used if the table has no such column.
+        The column of times, UTC; the table's index if that holds times and there is no such column.
     hold : str, optional
         How long the last row holds; by default as long as rows usually do.
 
     Raises
     ------
     InputError
-        The condition cannot be evaluated, or the table is empty.
+        The condition cannot be evaluated, or the table is empty or has no times.
 
     Examples
     --------
@@ -115,19 +119,45 @@ def select(
     """
     if table.empty:
         raise InputError("The table to select by is empty.")
-    times = table[column] if column in table.columns else table.index
+    starts = _starts(table, column)
+    known = ", ".join(map(str, table.columns))
     try:
-        starts = naive(pd.DatetimeIndex(times)).astype(np.int64)
-        keep = np.asarray(table.eval(condition))
+        found = table.eval(condition)
     except Exception as error:  # pandas raises nearly everything here, by what the condition says
-        known = ", ".join(map(str, table.columns))
         raise InputError(
             f"{condition!r} cannot be evaluated on the table, which has: {known}. {error}"
         ) from error
-    if keep.dtype != bool or keep.shape != starts.shape:
+    if not isinstance(found, pd.Series) or not pd.api.types.is_bool_dtype(found.dtype):
         raise InputError(f"{condition!r} must be true or false for each row, such as 'Kp < 3'.")
+    keep = found.to_numpy(bool, na_value=False)
     order = np.argsort(starts, kind="stable")
     starts, keep = starts[order], keep[order]
-    usual = int(np.median(np.diff(starts))) if len(starts) > 1 else 86_400_000_000_000
-    lasts = pd.Timedelta(hold).value if hold is not None else usual
+    usual = int(np.median(np.diff(starts))) if len(starts) > 1 else DAY
+    lasts = _length(hold) if hold is not None else usual
     return Selection(np.append(starts, starts[-1] + lasts), np.append(keep, False))
+
+
+def _starts(table: pd.DataFrame, column: str) -> np.ndarray:
+    """Return the times of the rows: int64, nanoseconds since 1970."""
+    times = table[column] if column in table.columns else table.index
+    if pd.api.types.is_numeric_dtype(times.dtype):
+        place = f"column {column!r}" if column in table.columns else f"index, without a column {column!r},"
+        raise InputError(
+            f"The table to select by has no times: its {place} holds numbers. Name one with column=; "
+            f"it has: {', '.join(map(str, table.columns))}."
+        )
+    try:
+        index = pd.DatetimeIndex(times)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"The times of the table to select by cannot be read: {error}") from error
+    if index.hasnans:
+        missing = np.isnat(naive(index)).sum()
+        raise InputError(f"The table to select by has {missing} rows without a time; leave them out.")
+    return naive(index).astype(np.int64)
+
+
+def _length(hold: str) -> int:
+    try:
+        return int(pd.Timedelta(hold).value)
+    except ValueError as error:
+        raise InputError(f"hold={hold!r} is not a length of time; write for instance '3h'.") from error

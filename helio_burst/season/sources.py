@@ -16,7 +16,7 @@ import xarray as xr
 
 from helio_burst import readers
 from helio_burst.burst.fingerprint import fingerprint
-from helio_burst.errors import HelioBurstError, InputError, ReadError, nearest
+from helio_burst.errors import InputError, ReadError, StorageError, nearest
 from helio_burst.season.certificate import SeasonWarning
 from helio_burst.season.fetching import Fetcher, file_name
 from helio_burst.season.orbits import DAY
@@ -75,8 +75,11 @@ class FileDays:
         cache: str | Path | None = None,
     ) -> None:
         self.variables = tuple(variables)
+        if callable(custom):
+            raise InputError(f"custom= is a list of functions: write custom=[{_name(custom)}].")
         self.custom = tuple(custom)
         self.read = read
+        _check_list(files)
         files = newest(files)
         self.days = _by_day(files)
         self._fetch = Fetcher(files["datakey"].astype(str).tolist(), cache)
@@ -131,7 +134,7 @@ class FileDays:
         file = self.days[day][0]
         try:
             dataset = self._read(file, whole=True)
-        except HelioBurstError:
+        except (ReadError, StorageError):
             return
         for name in self.variables:
             if name not in dataset.variables:
@@ -158,49 +161,65 @@ class FileDays:
             wanted["variables"] = self.variables
         data = self._fetch(file.datakey)
         dataset = read(data if getattr(read, "takes_buffers", False) else bytes(data), file, **wanted)
+        _check_dataset(dataset, read, file)
         for function in self.custom:
             dataset = function(dataset)
+            _check_dataset(dataset, function, file)
         return cast(xr.Dataset, dataset)
 
 
 def newest(files: pd.DataFrame) -> pd.DataFrame:
-    """Leave out files of which the list holds a newer version.
+    """Leave out files of which the list holds a newer version, and rows that repeat a file.
 
-    Versions are told by the name's ending, as in ``..._20100509_v05.cdf``; files whose names differ in
-    nothing else are versions of one file.
+    Versions are told by the name's ending, as in ``..._20100509_v05.cdf``; files that start on one day and
+    whose names differ in nothing else are versions of one file, whatever their folders.
 
     Warns
     -----
     SeasonWarning
         Says how many files are left out, and the first.
     """
+    files = files.drop_duplicates("datakey")
     names = files["datakey"].astype(str).map(file_name)
     found = names.str.extract(_VERSION.pattern, flags=re.IGNORECASE)
-    stem = found["stem"].fillna(names) + found["rest"].fillna("")
-    version = [
+    stems = found["stem"].fillna(names) + found["rest"].fillna("")
+    days = pd.to_datetime(files["start"], utc=True).dt.normalize()
+    versions = [
         tuple(int(number) for number in re.findall(r"\d+", text)) if isinstance(text, str) else ()
         for text in found["version"]
     ]
-    order = sorted(range(len(files)), key=lambda row: (stem.iloc[row], version[row]))
-    last = {stem.iloc[row]: row for row in order}
-    kept = sorted(last.values())
-    if len(kept) < len(files):
-        dropped = sorted(set(range(len(files))) - set(kept))
-        example = dropped[0]
+    last: dict[tuple[str, pd.Timestamp], tuple[tuple[int, ...], str]] = {}
+    for stem, day, version, name in zip(stems, days, versions, names, strict=True):
+        last[stem, day] = max(last.get((stem, day), ((), name)), (version, name))
+    newest_of = [last[file] for file in zip(stems, days, strict=True)]
+    kept = np.array([version == best for version, (best, _) in zip(versions, newest_of, strict=True)], bool)
+    if not kept.all():
+        example = int(np.argmin(kept))
         warnings.warn(
-            f"{len(dropped)} files are left out since the list holds a newer version of each, for instance "
-            f"{names.iloc[example]}, where {names.iloc[last[stem.iloc[example]]]} is used.",
+            f"{(~kept).sum()} files are left out since the list holds a newer version of each, for instance "
+            f"{names.iloc[example]}, where {newest_of[example][1]} is used.",
             SeasonWarning,
             stacklevel=3,
         )
-    return files.iloc[kept]
+    return files[kept]
 
 
-def _by_day(files: pd.DataFrame) -> Mapping[int, tuple[File, ...]]:
+def _check_list(files: pd.DataFrame) -> None:
+    if not isinstance(files, pd.DataFrame):
+        raise InputError(
+            f"A file list is a DataFrame with the columns start and datakey, not a {type(files).__name__}; "
+            "make one with season.pysat_files(folder) or with the file_list of a catalog."
+        )
     for name in ("start", "datakey"):
         if name not in files.columns:
             columns = ", ".join(map(str, files.columns))
             raise InputError(f"The file list has no column {name!r}; it has {columns}.")
+        if files[name].isna().any():
+            row = files.index[int(files[name].isna().argmax())]
+            raise InputError(f"The file list has no {name} in row {row}; leave out such rows.")
+
+
+def _by_day(files: pd.DataFrame) -> Mapping[int, tuple[File, ...]]:
     days: dict[int, list[File]] = {}
     starts = pd.to_datetime(files["start"], utc=True)
     stops = pd.to_datetime(files["stop"], utc=True) if "stop" in files.columns else starts
@@ -214,6 +233,18 @@ def _by_day(files: pd.DataFrame) -> Mapping[int, tuple[File, ...]]:
         for day in range(first, last + 1):
             days.setdefault(day, []).append(File(datakey, first, last, content))
     return {day: tuple(of_day) for day, of_day in days.items()}
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", repr(function))
+
+
+def _check_dataset(dataset: object, function: Callable[..., Any], file: File) -> None:
+    if not isinstance(dataset, xr.Dataset):
+        raise InputError(
+            f"{_name(function)} made a {type(dataset).__name__} of {file.datakey}; "
+            "readers and custom functions of a season return an xarray Dataset."
+        )
 
 
 def _as_rows(dataset: xr.Dataset, variables: Sequence[str], file: File) -> Rows:

@@ -77,7 +77,7 @@ def make_vefi(
     if version not in (5, 6):
         raise InputError(f"VEFI files have the versions 5 and 6, not {version!r}.")
     span = parse_timespan(start, stop)
-    target = Path(folder, "cnofs", "vefi", "dc_b")
+    target = Path(folder, "cnofs", "vefi", "dc_b").expanduser().absolute()
     target.mkdir(parents=True, exist_ok=True)
     files = []
     for day in pd.date_range(span.start.normalize(), span.stop, inclusive="left"):

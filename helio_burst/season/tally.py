@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from helio_burst.errors import BurstError
+from helio_burst.errors import BurstError, InputError
 from helio_burst.season.bins import Bins, flat_index
 from helio_burst.season.blocks import Block, HeldDays, Partition, Selection, Unit, join_blocks, visit_block
+from helio_burst.season.checks import check_choice, check_kind
 from helio_burst.season.orbits import Orbits
 from helio_burst.season.walk import Days, Piece
 
@@ -24,6 +27,30 @@ class Question:
     gates: tuple[tuple[str, Any], ...]
     by: Unit
     orbits: Orbits
+
+
+def question_of(x: Bins, y: Bins, gates: Mapping[str, Any], by: Unit, orbits: Orbits | None) -> Question:
+    """Say what is to be counted.
+
+    Raises
+    ------
+    InputError
+        It cannot be: the two bins are of one variable, there is no gate, or one is not a number.
+    """
+    orbits = orbits if orbits is not None else Orbits()
+    for name, value, kind in (("x", x, Bins), ("y", y, Bins), ("orbits", orbits, Orbits)):
+        check_kind(name, value, kind)
+    check_choice("by", by, Unit)
+    if x.variable == y.variable:
+        raise InputError(f"x and y are both bins of {x.variable!r}; a map needs bins of two variables.")
+    if not isinstance(gates, Mapping) or not gates:
+        raise InputError(
+            f"gates is a dict of variables and values, such as {{'dB_mer': 0.0}}, not {gates!r}."
+        )
+    for label, gate in gates.items():
+        if not isinstance(gate, Real) or math.isnan(gate):
+            raise InputError(f"The gate of {label!r} is {gate!r}; it must be a number.")
+    return Question(x, y, tuple(gates.items()), by, orbits)
 
 
 @dataclass(frozen=True)
@@ -81,9 +108,10 @@ def orbit_tally(
     Raises
     ------
     InputError
-        The bounds are not midnights, or the orbits' period does not fit the data.
+        What is asked cannot be counted (bins of one variable, no gate), the bounds are not midnights, or the
+        orbits' period does not fit the data.
     """
-    question = Question(x, y, tuple(gates.items()), by, orbits or Orbits())
+    question = question_of(x, y, gates, by, orbits)
     held = HeldDays(days)
     counter = _Counter(question, held, where)
     block = visit_block(partition, held, by, question.orbits, counter.add)

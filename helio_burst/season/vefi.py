@@ -97,7 +97,7 @@ def pysat_files(data_dir: str | Path) -> pd.DataFrame:
     InputError
         There are none.
     """
-    folder = Path(data_dir, "cnofs", "vefi", "dc_b")
+    folder = Path(data_dir, "cnofs", "vefi", "dc_b").expanduser().absolute()
     found = sorted(path for path in folder.glob("**/*.cdf") if _NAME.fullmatch(path.name))
     if not found:
         raise InputError(

@@ -10,9 +10,9 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal, TypeVar
-from urllib.parse import unquote_to_bytes
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import quote, unquote_to_bytes
 
 import obstore
 from obstore import exceptions as obstore_errors
@@ -22,9 +22,13 @@ from helio_burst.errors import InputError, MissingObjectError, StorageError
 from helio_burst.storage import _stores
 from helio_burst.storage._failures import LIBRARY_ERRORS, explain, is_elsewhere, is_missing
 from helio_burst.storage._options import StorageOptions, default_options, use
-from helio_burst.storage._stores import filesystem
+from helio_burst.storage._stores import filesystem, local_path
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
 
 __all__ = [
+    "UNKNOWN",
     "ObjectInfo",
     "StorageOptions",
     "default_options",
@@ -34,19 +38,26 @@ __all__ = [
     "info",
     "join",
     "list_objects",
+    "local_path",
     "read",
     "read_buffer",
+    "read_with_info",
     "request",
     "use",
     "write",
 ]
 
 T = TypeVar("T")
+# What the library puts where a server tells no time.
+UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What the store says of an object: its URL, bytes, ETag and time of modification, UTC."""
+    """What the store says of an object: its bytes, ETag, and modification, UTC.
+
+    Web servers may tell neither of the last two: the ETag is None then, and the time `UNKNOWN`.
+    """
 
     url: str
     size: int
@@ -92,9 +103,24 @@ def read_buffer(url: str, options: StorageOptions | None = None) -> memoryview:
     memoryview
         Of bytes, read-only.
     """
+    return read_with_info(url, options)[0]
+
+
+def read_with_info(url: str, options: StorageOptions | None = None) -> tuple[memoryview, ObjectInfo]:
+    """Read a whole object as `read_buffer` does, and say what the same answer told of it.
+
+    This is how to know the ETag of exactly these bytes: asking with `info` is one more request, and the
+    object may change between the two.
+    """
     if url.startswith("data:"):
-        return memoryview(_read_data_url(url))
-    return memoryview(_request("read", url, options, lambda store, path: obstore.get(store, path).bytes()))
+        data = _read_data_url(url)
+        return memoryview(data), ObjectInfo(url, len(data), None, UNKNOWN)
+
+    def receive(store: ObjectStore, path: str) -> tuple[memoryview, ObjectInfo]:
+        answer = obstore.get(store, path)
+        return memoryview(answer.bytes()), _told(url, answer.meta)
+
+    return _request("read", url, options, receive)
 
 
 def request(url: str, options: StorageOptions | None = None) -> None:
@@ -131,8 +157,7 @@ def write(url: str, data: bytes, options: StorageOptions | None = None, *, if_ab
 
 def info(url: str, options: StorageOptions | None = None) -> ObjectInfo:
     """Return size, ETag and modification time of an object."""
-    meta = _request("look up", url, options, obstore.head)
-    return ObjectInfo(url, meta["size"], meta["e_tag"], meta["last_modified"])
+    return _told(url, _request("look up", url, options, obstore.head))
 
 
 def exists(url: str, options: StorageOptions | None = None) -> bool:
@@ -158,12 +183,16 @@ def list_objects(prefix: str, options: StorageOptions | None = None) -> Iterator
         while page:
             for meta in page:
                 rest = meta["path"][len(root) :].lstrip("/")
-                yield ObjectInfo(f"{base}/{rest}", meta["size"], meta["e_tag"], meta["last_modified"])
+                yield _told(f"{base}/{quote(rest) if base.startswith('file:') else rest}", meta)
             page = list(next(pages, []))
     except MissingObjectError:
         return
     except LIBRARY_ERRORS as error:
         raise explain(error, "list", prefix) from error
+
+
+def _told(url: str, meta: ObjectMeta) -> ObjectInfo:
+    return ObjectInfo(url, meta["size"], meta["e_tag"], meta["last_modified"])
 
 
 def delete(url: str, options: StorageOptions | None = None) -> None:

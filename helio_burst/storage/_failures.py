@@ -21,6 +21,7 @@ _BROKEN = re.compile(
     r"|Content-Range header not present|Range request not supported",
     re.IGNORECASE,
 )
+_PERFORMED = re.compile(r"^.*?Error performing [A-Z]+ \S+ in \S+?(?:, after .*?)?\s+- ")
 _OS_ERROR = re.compile(r"os error (\d+)")
 
 
@@ -80,6 +81,6 @@ def _permission(url: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of a library's message; what follows is for its own developers."""
+    """Return what is for users in a library's message: its first line, without the request's own figures."""
     text = str(error).strip()
-    return text.splitlines()[0][:300].rstrip(". ") if text else type(error).__name__
+    return _PERFORMED.sub("", text.splitlines()[0])[:300].rstrip(". ") if text else type(error).__name__

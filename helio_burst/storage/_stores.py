@@ -43,6 +43,8 @@ def open_store(url: str, options: StorageOptions) -> tuple[ObjectStore, str]:
 
 def _split(url: str) -> tuple[str, str, str]:
     """Return scheme, host or bucket, and path of a URL."""
+    if not url:
+        raise InputError("The address is empty; write a URL or a path.")
     if "://" not in url:
         return "file", "", os.path.abspath(Path(url).expanduser()).lstrip("/")
     parts = urlsplit(url)
@@ -51,8 +53,27 @@ def _split(url: str) -> tuple[str, str, str]:
     if parts.scheme in ("s3", "memory"):
         # Keys are taken as they are written; urlsplit would cut one at "?" or "#".
         bucket, _, key = url.partition("://")[2].partition("/")
+        if not bucket:
+            raise InputError(f"{url!r} names no bucket; write {parts.scheme}://bucket/key.")
         return parts.scheme, bucket, key.lstrip("/")
+    if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+        raise InputError(
+            f"{url!r} is a file of the machine {parts.netloc!r}; write file:///folder/file, "
+            "with three slashes, or the path alone."
+        )
     return parts.scheme, parts.netloc, unquote(parts.path).lstrip("/")
+
+
+def local_path(url: str) -> Path | None:
+    """Return the absolute path that a path or a file URL names; None for what lies elsewhere.
+
+    Examples
+    --------
+    >>> local_path("file:///data/a%20b.nc").as_posix()
+    '/data/a b.nc'
+    """
+    scheme, _, path = _split(url)
+    return Path("/", path) if scheme == "file" else None
 
 
 @cache

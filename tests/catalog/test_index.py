@@ -286,7 +286,7 @@ def index_files(draw: st.DrawFn) -> tuple[bytes, list[tuple[pd.Timestamp, pd.Tim
 
 
 @given(index_files(), st.booleans(), MOMENTS, st.integers(1, 10**7))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_written_is_read_back(
     written: tuple[bytes, list[tuple[pd.Timestamp, pd.Timestamp, str, int]]],
     ranged: bool,
@@ -311,7 +311,6 @@ def test_what_is_written_is_read_back(
 @example(b"\r\x00", "csv", False)
 @example(b"2020-01-01,\x0bs3://b/1,5\n\x1c2020\x85\n", "csv", True)
 @example(b'"' * 3 + b"\x00,'", "csv", False)
-@settings(deadline=None)
 def test_any_bytes_end_in_rows_findings_or_a_catalog_error(data: bytes, indextype: str, ranged: bool) -> None:
     span = parse_timespan("2020", "2021") if ranged else None
     try:

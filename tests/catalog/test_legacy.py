@@ -12,7 +12,7 @@ import pytest
 from helio_burst import storage
 from helio_burst.catalog.legacy import CatalogRegistry, CloudCatalog, FileRegistry
 from helio_burst.demo.server import EmbeddedS3
-from helio_burst.errors import InputError
+from helio_burst.errors import CatalogWarning, InputError
 
 ROWS = "".join(
     f"2020-{month:02}-01T00:00:00.000Z,2020-{month:02}-01T01:00:00.000Z,s3://legacy/{month}.fits,{month}\n"
@@ -86,3 +86,12 @@ def test_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         registry.get_endpoint("Twin")
     with pytest.raises(InputError, match=r"0 catalogs of the name 'Twins'. Known: Twin"):
         registry.get_endpoint("Twins")
+
+
+def test_a_registry_with_odd_lines(tmp_path: Path) -> None:
+    registry = tmp_path / "r.json"
+    registry.write_text(
+        '{"version": "1.1", "registry": [3, {"name": "x"}, {"endpoint": "s3://b/", "name": "B"}]}'
+    )
+    with pytest.warns(CatalogWarning):
+        assert CatalogRegistry(str(registry)).get_entries() == [("B", None)]

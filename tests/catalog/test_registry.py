@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from helio_burst import storage
-from helio_burst.catalog import cache, open_catalog, open_registry
+from helio_burst.catalog import cache, lint, open_catalog, open_registry
 from helio_burst.demo.server import EmbeddedS3
 from helio_burst.errors import (
     AccessDeniedError,
@@ -259,6 +259,50 @@ def test_a_server_without_head_is_read_without_copies(cache_folder: Path) -> Non
     server.shutdown()
     server.server_close()
     assert not cache_folder.exists()
+
+
+def test_without_etag_and_time_a_change_is_seen(cache_folder: Path) -> None:
+    class Terse(BaseHTTPRequestHandler):
+        content = b"[1]"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "3")
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(self.content)
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Terse) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/x.json"
+        assert cache.read(url) == b"[1]"
+        Terse.content = b"[2]"
+        assert cache.read(url) == b"[2]"
+        server.shutdown()
+        thread.join()
+    assert not cache_folder.exists()
+
+
+def test_what_was_opened_by_a_relative_path_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "there" / "index").mkdir(parents=True)
+    write(tmp_path / "there" / "catalog.json", catalog_json("index"))
+    (tmp_path / "there" / "index" / "aia_2020.csv").write_text(ROWS)
+    for folder, endpoint in ((tmp_path, "there"), (tmp_path / "there", "catalog.json")):
+        monkeypatch.chdir(folder)
+        catalog = open_catalog(endpoint)
+        monkeypatch.chdir("/")
+        files = catalog.file_list("aia")
+        assert files.attrs["endpoint"] == f"{tmp_path}/there/"
+        assert len(files) == 1
+        monkeypatch.chdir(folder)
+        assert "error" not in set(lint(endpoint)["severity"])
 
 
 def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -68,3 +73,17 @@ def test_what_is_read_quickly_is_read_alike(texts: list[str]) -> None:
 
 def test_what_nanoseconds_cannot_hold_is_no_time() -> None:
     assert read(["9999-12-31T00:00:00Z", "1500-01-01", "", None, "optional ISO 8601 date"]) == [None] * 5
+
+
+@pytest.mark.parametrize(
+    "value", [2020, 2020.0, np.int64(3), True, None, pd.NaT, ["2020"], "", "2020-13", "soon"]
+)
+def test_what_is_no_time_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match="is not a time"):
+        parse_time(value)
+
+
+@pytest.mark.parametrize("value", ["0001", "1600-01-01", "9999", "9999-12-31", datetime(9999, 1, 1)])
+def test_years_that_nanoseconds_cannot_hold_are_refused(value: Any) -> None:
+    with pytest.raises(InputError, match="outside of the years 1678 to 2261"):
+        parse_time(value)

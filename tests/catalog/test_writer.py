@@ -57,6 +57,32 @@ def test_what_is_written_is_read_back(tmp_path: Path, indextype: str) -> None:
     assert entry.filetype == ("fits",)
 
 
+def test_parquet_holds_any_text(tmp_path: Path) -> None:
+    files = file_list().assign(über=['say "no"', " two\nlines "] * 5)
+    write(tmp_path, files, indextype="parquet")
+    assert open_catalog(str(tmp_path)).file_list("aia")["über"].tolist() == files["über"].tolist()
+
+
+def test_columns_may_have_any_name(tmp_path: Path) -> None:
+    write(tmp_path, file_list().assign(**{"flux (W/m^2)": 1, "a, b": 2, "über": 3}))
+    files = open_catalog(str(tmp_path), strict=True).file_list("aia")
+    assert files.columns[4:].tolist() == ["flux (W/m^2)", "a, b", "über"]
+
+
+def test_a_relative_path_is_published_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write("bucket", file_list(), registry="r.json", region="here")
+    monkeypatch.chdir("/")
+    assert len(open_registry(f"{tmp_path}/r.json").open_catalog("Mine").file_list("aia")) == 10
+
+
+def test_a_registry_with_odd_lines_is_kept(tmp_path: Path) -> None:
+    registry = tmp_path / "r.json"
+    registry.write_text('{"version": "1.1", "registry": [3, {"name": "no endpoint"}]}')
+    write(tmp_path / "one", file_list(), registry=str(registry), region="here")
+    assert len(json.loads(registry.read_text())["registry"]) == 3
+
+
 def test_fractions_of_seconds(tmp_path: Path) -> None:
     files = file_list(number=3)
     files["start"] += pd.Timedelta(1, "ns")
@@ -146,7 +172,15 @@ def changed(**columns: Any) -> pd.DataFrame:
         (file_list(number=0), {}, "The file list is empty"),
         (file_list().drop(columns="datakey"), {}, "has no column datakey; it has start, stop, filesize"),
         (changed(datakey=["s3://b/1", "b/2", "s3://b/3"]), {}, "1 rows .* datakey is no URL.*b/2"),
-        (changed(datakey="s3://b/it's"), {}, "a line break or a quote"),
+        (changed(datakey="s3://b/it's"), {}, "a line break, a quote, or a blank at an end"),
+        (changed(datakey="s3://b/1 "), {}, "a line break, a quote, or a blank at an end"),
+        (
+            changed(note='say "no"'),
+            {},
+            "column 'note' has .* first in 'say \"no\"', .* Use indextype='parquet'",
+        ),
+        (changed(note="two\nlines"), {"indextype": "csv-zip"}, "column 'note' has a line break"),
+        (changed(note=[[1], [2], [3]]), {}, r"column 'note' holds List\(Int64\)"),
         (changed(start=pd.NaT), {}, "start is missing"),
         (changed(stop=pd.Timestamp("2000", tz="UTC")), {}, "stop is before start"),
         (changed(filesize=-1), {}, "filesize is missing or negative"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +18,8 @@ import xarray as xr
 import yaml
 from typer.testing import CliRunner, Result
 
+from helio_burst import catalog, storage
+from helio_burst.burst.saving import save
 from helio_burst.cli.app import app
 from helio_burst.demo import archive
 from helio_burst.demo.server import EmbeddedS3
@@ -258,3 +263,82 @@ def test_an_estimate_says_what_a_job_will_take(helio_burst: Helio, tmp_path: Pat
 def test_prices_have_their_date(helio_burst: Helio) -> None:
     assert "per core hour" in helio_burst("prices").stdout
     assert helio_burst("prices").stdout.startswith("date: ")
+
+
+def test_brackets_in_names_are_printed_as_they_are(helio_burst: Helio, tmp_path: Path) -> None:
+    files = pd.DataFrame({"start": ["2020-01-01"], "datakey": ["s3://b/[d]/[red]1.nc"], "filesize": [1]})
+    catalog.write_catalog(
+        tmp_path.joinpath("archive").as_uri(), "set", files, title="A [bold]set[/]", name="N", contact="C"
+    )
+    assert "A [bold]set[/]" in helio_burst("entries", "archive").output
+    assert "s3://b/[d]/[red]1.nc" in helio_burst("files", "archive", "set", "2020", "2021").output
+    said = helio_burst("files", "archive", "[red]set", "2020", "2021", code=2).output
+    assert "has no entry '[red]set'" in said
+
+
+def test_findings_are_lines_that_editors_know_and_notes_are_no_failure(
+    helio_burst: Helio, tmp_path: Path
+) -> None:
+    files = pd.DataFrame({"start": ["2020-01-01"], "datakey": ["s3://b/1.nc"], "filesize": [1]})
+    folder = tmp_path / "archive"
+    catalog.write_catalog(folder.as_uri(), "set", files, title="T", name="N", contact="C")
+    noted = helio_burst("lint", "archive").output
+    assert re.search(r"archive/catalog.json:\d+: note: The index 'file:.*' is no s3 or https URL", noted)
+    index = folder / "set" / "set_2020.csv"
+    index.write_text(index.read_text() + "2020-01-02,torn\n")
+    found = helio_burst("lint", "archive", code=1).output
+    assert f"{index}:3: error: only 2 of 4 values in '2020-01-02,torn'." in found
+    table = pd.read_csv(io.StringIO(helio_burst("lint", "archive", "-f", "csv", code=1).stdout))
+    assert table["severity"].tolist() == ["error", "note"]
+
+
+def test_warnings_are_lines_without_code(helio_burst: Helio, tmp_path: Path) -> None:
+    files = pd.DataFrame({"start": ["2020-01-01"], "datakey": ["s3://b/1.nc"], "filesize": [1]})
+    folder = tmp_path / "archive"
+    catalog.write_catalog(folder.as_uri(), "set", files, title="T", name="N", contact="C")
+    document = folder / "catalog.json"
+    document.write_text(document.read_text().replace('"modification": "', '"modification": "about '))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        said = helio_burst("entries", "archive").stderr
+    assert said.startswith(f"warning: {document}, line ")
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("ending", ["nc", "zarr", "parquet"])
+@pytest.mark.parametrize("place", ["here", "bucket"])
+def test_a_result_is_drawn_wherever_it_is(
+    helio_burst: Helio, tmp_path: Path, s3: EmbeddedS3, ending: str, place: str
+) -> None:
+    folder = str(tmp_path)
+    if place == "bucket":
+        s3.create_bucket("cli-results")
+        folder = "s3://cli-results"
+    time = pd.date_range("2020", periods=5, freq="1h").to_numpy()
+    save(xr.Dataset({"v": ("time", [1.0, 2, 3, 4, 5])}, {"time": time}), f"{folder}/[1].{ending}")
+    said = helio_burst("plot", f"{folder}/[1].{ending}", "-o", f"{folder}/new/[1].png").output
+    assert f"Drew {folder}/new/[1].png" in said
+    assert storage.read(f"{folder}/new/[1].png").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("result", "picture", "code", "words"),
+    [
+        ("junk.nc", "a.png", 1, "junk.nc (4 bytes) is not NetCDF"),
+        ("junk.parquet", "a.png", 1, "junk.parquet cannot be read as .parquet"),
+        ("none.nc", "a.png", 1, "none.nc: there is no such object"),
+        ("none.zarr", "a.png", 1, "none.zarr/.zmetadata: there is no such object"),
+        ("a.txt", "a.png", 2, "Results end in .nc, .zarr, .parquet"),
+        ("good.nc", "a.gif", 2, "'a.gif' must end in one of .png, .pdf, .svg"),
+        ("good.nc", "good.nc/a.png", 1, "Could not write good.nc/a.png"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_line(
+    helio_burst: Helio, tmp_path: Path, result: str, picture: str, code: int, words: str
+) -> None:
+    for name in ("junk.nc", "junk.parquet"):
+        (tmp_path / name).write_text("junk")
+    xr.Dataset({"v": (("y", "x"), [[1.0, 2], [3, 4]])}).to_netcdf(tmp_path / "good.nc")
+    said = helio_burst("plot", result, "-o", picture, code=code).output
+    assert words in said
+    assert len(said.splitlines()) == 1

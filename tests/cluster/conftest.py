@@ -13,7 +13,7 @@ from distributed import Client
 
 from helio_burst.cluster import Cluster, ending, open_cluster
 from helio_burst.cluster.hub import LocalHub
-from helio_burst.cluster.one_machine import LocalGateway
+from helio_burst.cluster.one_machine import LocalGateway, Ports
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +21,13 @@ def _no_configured_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what the person who runs the tests has configured out of them."""
     for name in ("HELIO_BURST_CLUSTER", "JUPYTERHUB_API_TOKEN", "JUPYTERHUB_SERVICE_PREFIX"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def ports() -> Iterator[Ports]:
+    """Ports at which nobody listens while the test runs."""
+    with Ports() as ports:
+        yield ports
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from helio_burst import readers
 from helio_burst.burst import Run, map_files
 from helio_burst.cluster import Cluster, list_clusters, open_cluster, stop_all
 from helio_burst.cluster.gateway import close_gateway, connect_gateway
-from helio_burst.cluster.one_machine import LocalGateway, free_port
+from helio_burst.cluster.one_machine import LocalGateway, Ports
 from helio_burst.cluster.targets import Target
 from helio_burst.errors import BurstError, ClusterError, InputError
 from tests.cluster.conftest import until
@@ -85,9 +85,9 @@ def test_a_wrong_password(gateway: LocalGateway) -> None:
         open_cluster(gateway.address)
 
 
-def test_a_wrong_proxy_address(configured: LocalGateway) -> None:
+def test_a_wrong_proxy_address(configured: LocalGateway, ports: Ports) -> None:
     with pytest.raises(ClusterError, match=r"not its proxy.*nothing listens.*proxy_address='host:port'"):
-        open_cluster("gateway", proxy_address=f"127.0.0.1:{free_port()}")
+        open_cluster("gateway", proxy_address=f"127.0.0.1:{ports.take()}")
 
 
 def test_a_proxy_address_of_another_server(
@@ -137,9 +137,9 @@ def test_an_address_that_answers_something_else() -> None:
         open_cluster(address)
 
 
-def test_an_address_where_nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_where_nothing_answers(ports: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ClusterError, match=r"No gateway at http.*nothing listens at 127.0.0.1"):
-        open_cluster(f"http://127.0.0.1:{free_port()}")
+        open_cluster(f"http://127.0.0.1:{ports.take()}")
     with pytest.raises(ClusterError, match=r"there is no host 'gateway\.invalid'"):
         open_cluster("https://gateway.invalid/services/dask-gateway", token="x")
     monkeypatch.setattr("helio_burst.cluster.preflight.HTTP_SECONDS", 0.3)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import urllib.request
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
@@ -78,9 +80,8 @@ def test_a_notebook_on_the_hub_bursts(hub: LocalHub, token: str, laptop: Cluster
     assert why == "Dask's configuration names a gateway"
     assert outputs[0]["name"] == "stdout"
     assert outputs[0]["text"].startswith(f"Cluster {name} (gateway, since {why}); dashboard: ")
-    assert dashboard == f"/services/dask-gateway/clusters/{name}/status"
-    with urllib.request.urlopen(hub.address + dashboard, timeout=30) as page:
-        assert b"Dask" in page.read()
+    assert dashboard == f"{hub.gateway_address}/clusters/{name}/status"
+    assert asyncio.run(first_word_of_dashboard(dashboard)) == "ACK"
     assert f'<a href="{dashboard}"' in outputs[3]["data"]["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in outputs[3]["data"]
 
@@ -90,6 +91,30 @@ def test_a_notebook_on_the_hub_bursts(hub: LocalHub, token: str, laptop: Cluster
     hub.request("DELETE", "/users/ada/server")
     until(lambda: list_clusters(hub.gateway_address, token=token).query("not here").empty)
     until(lambda: "Stopping cluster" in hub.log.read_text())
+
+
+def test_the_proxy_waits_for_a_server_that_starts_slowly(hub: LocalHub) -> None:
+    """By default it ends a request after 20 s, and the page that waits for the server stays as it is."""
+    assert hub._process is not None
+    commands = [process.cmdline() for process in psutil.Process(hub._process.pid).children()]
+    (proxy,) = [command for command in commands if "--proxy-timeout" in command]
+    assert int(proxy[proxy.index("--proxy-timeout") + 1]) >= 120_000
+
+
+async def first_word_of_dashboard(address: str) -> str:
+    """Open the page as a browser does, which insists on the subprotocol of its WebSocket."""
+    with urllib.request.urlopen(address, timeout=30) as page:
+        token = re.search(r'"token":"([^"]+)"', page.read().decode())
+    assert token is not None
+    socket = await websocket_connect(
+        f"{address.replace('http', 'ws', 1)}/ws", subprotocols=["bokeh", token[1]], connect_timeout=30
+    )
+    assert socket.selected_subprotocol == "bokeh"
+    message = await asyncio.wait_for(socket.read_message(), 60)
+    socket.close()
+    while await socket.read_message() is not None:
+        pass
+    return str(json.loads(message or "{}")["msgtype"])
 
 
 async def run_notebook(server: str, token: str, cells: list[str]) -> list[dict[str, Any]]:

@@ -16,10 +16,11 @@ import pytest
 from distributed import KilledWorker, get_client
 
 import helio_burst
-from helio_burst.cluster import Cluster, list_clusters, local, open_cluster
+from helio_burst.cluster import Cluster, child, list_clusters, local, open_cluster
 from helio_burst.cluster.ending import open_clusters
 from helio_burst.cluster.handle import _close_within
 from helio_burst.cluster.local import GUARD
+from helio_burst.cluster.one_machine import Ports
 from helio_burst.cluster.targets import Target
 from helio_burst.errors import ClusterError
 from tests.cluster.conftest import until
@@ -48,8 +49,9 @@ def test_a_local_cluster(
     assert "2 workers died" in (tmp_path / cluster.name / "scheduler.log").read_text()
     assert cluster.closed
     assert not open_clusters()
-    with pytest.raises(ClusterError, match="is closed"):
-        cluster.__enter__()
+    for use_again in (cluster.__enter__, lambda: cluster.scale(2)):
+        with pytest.raises(ClusterError, match="is closed"):
+            use_again()
     assert "closed" in cluster._repr_mimebundle_()["text/html"]
     cluster.close()  # again is no error
 
@@ -74,32 +76,54 @@ def test_a_close_that_hangs_or_fails_does_not_stop_the_rest(caplog: pytest.LogCa
     ]
 
 
+class Unreachable:
+    """A client whose scheduler has gone."""
+
+    status = "running"
+
+    def close(self, timeout: float) -> None:
+        raise OSError("the scheduler is gone")
+
+
 def test_a_client_that_cannot_be_closed_is_left_alone() -> None:
     """Python would close it again, and wait for a minute, when it drops it."""
-
-    class Unreachable:
-        status = "running"
-
-        def close(self, timeout: float) -> None:
-            raise OSError("the scheduler is gone")
 
     client: Any = Unreachable()
     Cluster(client=client, target=Target("running")).close()
     assert client.status == "closed"
 
 
+def test_what_a_kind_of_cluster_says_of_scaling_is_told() -> None:
+    class Stopped:
+        name = "c1"
+
+        def scale(self, workers: int) -> None:
+            raise ValueError("cluster c1 is not running")
+
+        def close(self) -> None:
+            pass
+
+    client: Any = Unreachable()
+    cluster = Cluster(client=client, target=Target("gateway"), dask_cluster=Stopped())
+    with pytest.raises(ClusterError, match=r"Cluster c1 did not scale to workers=2: .* is not running"):
+        cluster.scale(2)
+    cluster.close()
+
+
 SCRIPT = """
-import sys, time
-from helio_burst.cluster import open_cluster
+import os, signal, sys, time
+from helio_burst.cluster import local, open_cluster
 
 if __name__ == "__main__":
+    if sys.argv[1] == "open":
+        local.start_local = lambda *_: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(60)
     cluster = open_cluster("local", workers=1)
     print(*cluster.client.submit(lambda: (__import__("os").getpid(), __import__("os").getppid())).result())
     sys.stdout.flush()
     if sys.argv[1] == "with":
         with cluster:
             time.sleep(60)
-    if sys.argv[1] == "wait":
+    if sys.argv[1].startswith("SIG"):
         time.sleep(60)
     if sys.argv[1] == "raise":
         raise KeyError("a mistake in a notebook")
@@ -107,10 +131,11 @@ if __name__ == "__main__":
 
 
 def test_nothing_outlives_its_process(tmp_path: Path) -> None:
-    """Not after an exception (or a plain end), not after Ctrl-C, not after SIGTERM; all at a time."""
+    """Not after an exception (or a plain end), Ctrl-C, SIGTERM (also while it opens), SIGHUP; all at once."""
     file = tmp_path / "script.py"
     file.write_text(SCRIPT)
-    ways = {"raise": 1, "with": -signal.SIGINT, "wait": 128 + signal.SIGTERM}
+    ended = {way: 128 + getattr(signal, way) for way in ("SIGTERM", "SIGHUP")}
+    ways = {"raise": 1, "with": -signal.SIGINT, "open": 128 + signal.SIGTERM, **ended}
     started = {
         way: subprocess.Popen(
             [sys.executable, str(file), way],
@@ -127,13 +152,30 @@ def test_nothing_outlives_its_process(tmp_path: Path) -> None:
         workers += [int(pid) for pid in process.stdout.readline().split()][:1]
         if way == "with":
             process.send_signal(signal.SIGINT)
-        if way == "wait":
-            process.send_signal(signal.SIGTERM)
+        if way in ended:
+            process.send_signal(getattr(signal, way))
     for way, process in started.items():
         _, errors = process.communicate(timeout=60)
         assert process.returncode == ways[way], errors
-    assert len(workers) == 3
+    assert len(workers) == 4
     until(lambda: not any(psutil.pid_exists(pid) for pid in workers), 20)
+
+
+def test_a_server_whose_parent_has_gone_before_it_looks() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", ""])
+    parent.wait()
+    command = child.command("http.server")
+    command[command.index(str(os.getpid()))] = str(parent.pid)
+    done = subprocess.run([*command, "0"], capture_output=True, timeout=60)
+    assert done.returncode == -signal.SIGTERM
+
+
+def test_a_port_is_given_to_nobody_else(ports: Ports) -> None:
+    address = ("127.0.0.1", ports.take())
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(address)
+    with socket.create_server(address) as server, socket.create_connection(address):
+        server.accept()[0].close()
 
 
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
@@ -163,9 +205,11 @@ def test_the_representation() -> None:
             assert part in bundle["text/html"]
         assert f'<a href="{cluster.dashboard}"' in bundle["text/html"]
 
-        from helio_burst.cluster.view import controls
+        assert f"Dashboard    {cluster.dashboard}" in bundle["text/plain"]
 
-        box = controls(cluster)
+        from helio_burst.cluster.view import controls, facts
+
+        box = controls(cluster, facts(cluster))
         low, high, button, _ = box.children[1].children
         high.value = 0
         button.click()

@@ -6,14 +6,14 @@ from distributed import Client, LocalCluster
 from helio_burst import storage
 from helio_burst.cluster import check_access, root_cause
 from helio_burst.cluster.cost import CountUse, Use
-from helio_burst.cluster.one_machine import free_port
+from helio_burst.cluster.one_machine import Ports
 from helio_burst.cluster.prices import Prices
 from helio_burst.cluster.versions import PACKAGES, check_versions, compare, versions_here
 from helio_burst.demo.server import EmbeddedS3
 from helio_burst.errors import AccessDeniedError, ClusterError, HelioBurstWarning
 
 
-def test_a_worker_asks_for_a_file(client: Client, s3: EmbeddedS3) -> None:
+def test_a_worker_asks_for_a_file(client: Client, s3: EmbeddedS3, ports: Ports) -> None:
     s3.create_bucket("closed")
     s3.create_bucket("open", public=True)
     for name in ("closed/one", "closed/two", "open/one"):
@@ -27,7 +27,7 @@ def test_a_worker_asks_for_a_file(client: Client, s3: EmbeddedS3) -> None:
     # One refusal, one file that is missing, and a server that does not answer now are the job's to deal with.
     check_access(client, ["s3://closed/one.fits", "s3://open/one.fits"], nobody)
     check_access(client, ["s3://open/none.fits"], nobody)
-    check_access(client, [f"http://127.0.0.1:{free_port()}/one.fits"])
+    check_access(client, [f"http://127.0.0.1:{ports.take()}/one.fits"])
 
 
 def test_the_first_worker_is_waited_for_until_one_gives_up() -> None:

@@ -11,8 +11,9 @@ from distributed import LocalCluster
 from distributed.security import Security
 
 from helio_burst.cluster import open_cluster, stop_all
-from helio_burst.cluster.one_machine import free_port
+from helio_burst.cluster.one_machine import Ports
 from helio_burst.errors import ClusterError, InputError
+from tests.cluster.conftest import until
 
 pytestmark = pytest.mark.xdist_group("local-cluster")
 
@@ -34,9 +35,27 @@ def test_a_running_scheduler_is_left_alive(tmp_path: Path, no_other_clusters: No
             open_cluster(running.scheduler_address, workers=3)
 
 
-def test_nothing_at_the_address() -> None:
+def test_nothing_at_the_address(ports: Ports) -> None:
     with pytest.raises(ClusterError, match=r"No Dask scheduler at tcp://.*nothing listens.*server up"):
-        open_cluster(f"tcp://127.0.0.1:{free_port()}")
+        open_cluster(f"tcp://127.0.0.1:{ports.take()}")
+    for address in ("tcp://localhost", "tcp://localhost:port", "tls://:8786"):
+        with pytest.raises(InputError, match=f"'{address}' is no address.*needs a host and a port"):
+            open_cluster(address)
+
+
+def test_a_scheduler_that_has_gone(no_other_clusters: None) -> None:
+    """A notebook that shows the cluster is told at once; Dask itself would wait for half a minute."""
+    with LocalCluster(
+        n_workers=0, processes=False, dashboard_address="127.0.0.1:0", protocol="tcp://"
+    ) as running:
+        cluster = open_cluster(running.scheduler_address)
+        assert "Workers      0" in cluster._repr_mimebundle_()["text/plain"]
+    until(lambda: cluster.client.status != "running")
+    for question in (cluster.size, cluster.use):
+        with pytest.raises(ClusterError, match=r"scheduler of cluster tcp.* does not answer: its client is"):
+            question()
+    assert "does not answer" in cluster._repr_mimebundle_()["text/html"]
+    cluster.close()
 
 
 @pytest.fixture(scope="module")

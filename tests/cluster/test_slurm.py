@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from helio_burst.cluster import open_cluster
-from helio_burst.cluster.one_machine import free_port
+from helio_burst.cluster.one_machine import Ports
 from tests.cluster.conftest import until
 
 pytestmark = [pytest.mark.xdist_group("local-cluster"), pytest.mark.slow]
@@ -58,8 +58,9 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     key.chmod(0o600)
     host = socket.gethostname().partition(".")[0]
     configuration = folder / "slurm.conf"
+    ports = Ports()
     configuration.write_text(
-        CONFIGURATION.format(host=host, folder=folder, controller_port=free_port(), node_port=free_port())
+        CONFIGURATION.format(host=host, folder=folder, controller_port=ports.take(), node_port=ports.take())
     )
     environment = {**os.environ, "SLURM_CONF": str(configuration)}
     munge = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "log", "pid", "seed")]
@@ -68,7 +69,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ["slurmctld", "-D", "-i"],
         ["slurmd", "-D", "-N", host],
     ]
-    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+    with pytest.MonkeyPatch.context() as patch, ports, contextlib.ExitStack() as stack:
         patch.setenv("SLURM_CONF", str(configuration))
         for daemon in daemons:
             log = stack.enter_context((folder / f"{daemon[0]}.log").open("w"))

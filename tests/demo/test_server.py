@@ -23,4 +23,4 @@ def test_it_ends_with_a_parent_that_is_killed() -> None:
         assert parent.stdout is not None
         server = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-    server.wait(timeout=30)
+    server.wait(timeout=120)

@@ -51,6 +51,7 @@ async def probe(hub: JupyterHub) -> dict[str, Any]:
         "roles": await roles(hub),
         "services": {service["name"]: service.get("url") for service in hub.config.JupyterHub.services},
         "pods": await pods(hub),
+        "public_url": hub.public_url,
         "post_stop_hook": hub.config.Spawner.post_stop_hook.__name__,
     }
 

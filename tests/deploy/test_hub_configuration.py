@@ -27,6 +27,7 @@ import glob, json
 values = json.loads(open("{folder}/values.json").read())
 user = values["singleuser"]
 c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
+c.JupyterHub.public_url = "https://hub.example.org/"
 c.JupyterHub.services = [{{"name": name}} for name in values["hub"]["services"]]
 c.JupyterHub.load_roles = [{{"name": name, **role}} for name, role in values["hub"]["loadRoles"].items()]
 c.KubeSpawner.image = user["image"]["name"] + ":" + user["image"]["tag"]
@@ -135,7 +136,8 @@ def test_the_users_server_finds_the_gateway(answer: Any) -> None:
         environment["DASK_GATEWAY__PROXY_ADDRESS"]
         == f"gateway://traefik-{RELEASE}-dask-gateway.{NAMESPACE}:80"
     )
-    assert environment["DASK_GATEWAY__PUBLIC_ADDRESS"] == "/services/dask-gateway/"
+    public = answer["public_url"].rstrip("/")
+    assert environment["DASK_GATEWAY__PUBLIC_ADDRESS"] == f"{public}/services/dask-gateway/"
     # Kubernetes fills in a variable only from those before it.
     assert environment["DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE"] == "$(JUPYTER_IMAGE_SPEC)"
     assert names.index("JUPYTER_IMAGE_SPEC") < names.index("DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE")

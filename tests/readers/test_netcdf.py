@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -13,7 +14,7 @@ import pytest
 import xarray as xr
 
 from helio_burst import readers
-from helio_burst.errors import ReadError
+from helio_burst.errors import InputError, ReadError
 
 ROW = SimpleNamespace(datakey="s3://bucket/t2m.nc")
 FORMATS = ["NETCDF3_CLASSIC", "NETCDF3_64BIT", "NETCDF4", "NETCDF4_CLASSIC"]
@@ -63,6 +64,8 @@ def test_groups_and_options(tmp_path: Path) -> None:
         group.createVariable("a", "f4", ("x",))[:] = [1, 2]
         group.createVariable("b", "f4", ("x",))[:] = [3, 4]
     data = (tmp_path / "a.nc").read_bytes()
+    with pytest.raises(ReadError, match=r"t2m.nc has no group 'nothing' in /\. There are: product"):
+        readers.netcdf(data, ROW, group="nothing")
     dataset = readers.netcdf(data, ROW, group="product", drop_variables="b")
     assert list(dataset.data_vars) == ["a"]
 
@@ -96,3 +99,13 @@ def test_truncated(tmp_path: Path, kind: str) -> None:
 def test_not_netcdf() -> None:
     with pytest.raises(ReadError, match=r"is not NetCDF: it looks like text that begins 'time,flux"):
         readers.netcdf(b"time,flux\n", ROW)
+
+
+@pytest.mark.parametrize("kind", ["NETCDF3_CLASSIC", "NETCDF4"])
+@pytest.mark.parametrize("options", [{"drop_variable": "t2m"}, {"engine": "h5netcdf"}])
+def test_a_wrong_option_is_not_taken_for_damage(
+    tmp_path: Path, kind: Literal["NETCDF4"], options: dict[str, Any]
+) -> None:
+    _, data = packed(tmp_path / "a.nc", kind)
+    with pytest.raises(InputError, match=f"does not take {re.escape(str(options))}"):
+        readers.netcdf(data, ROW, **options)

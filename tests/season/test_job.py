@@ -47,9 +47,14 @@ def test_a_job_runs(client: Client, tmp_path: Path) -> None:
     with xr.open_dataset(out) as saved:
         assert saved.sizes == {"latitude": 4, "longitude": 12, "bnds": 2}
         np.testing.assert_array_equal(saved["count"], result["count"])
+    zarr = tmp_path / "out" / "season.zarr"
     whole = run_job(
-        read_job(written(tmp_path, data={"folder": str(tmp_path / "there")})), client=client, progress=False
+        read_job(written(tmp_path, data={"folder": str(tmp_path / "there")}, out=str(zarr))),
+        client=client,
+        progress=False,
     )
+    with xr.open_dataset(zarr, engine="zarr") as saved:
+        np.testing.assert_array_equal(saved["count"], whole["count"])
     assert 0 < int(result["count"].sum()) < int(whole["count"].sum())
 
 
@@ -82,6 +87,7 @@ def test_yaml_dates_are_times(tmp_path: Path) -> None:
         ({"orbits": {"kind": "longitude", "period": "-1h"}}, "longer than nothing"),
         ({"orbits": {"kind": "moon"}}, "orbits.kind"),
         ({"gates": {}}, "gates"),
+        ({"out": "season.png"}, "out: 'season.png' must end in .nc or .zarr"),
         ({"gate": 0}, "gate: Extra inputs are not permitted"),
         (
             {"data": {"pysat": {"platform": "a", "name": "b", "data_dir": "c", "clean_level": "d"}}},

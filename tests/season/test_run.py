@@ -192,7 +192,7 @@ def test_all_blocks_fail(run: Any, files: pd.DataFrame, tmp_path: Path) -> None:
     lost = files.assign(datakey=[str(tmp_path / Path(key).name) for key in files["datakey"]])
     with pytest.raises(
         BurstError,
-        match=r"None of the 3 blocks could be done. The first: helio_burst.errors.MissingObjectError",
+        match=r"None of the 3 blocks could be done. The first, 2010-05-09/2010-05-11: .*MissingObjectError",
     ):
         run(lost, freq="2D")
 
@@ -231,6 +231,49 @@ def test_file_lists_only(run: Any, data_dir: Path) -> None:
     vefi = PysatInstrument(platform="cnofs", name="vefi", tag="dc_b", data_dir=str(data_dir))
     with pytest.raises(InputError, match="cache= is of file lists"):
         run(vefi, cache="datasets")
+    with pytest.raises(InputError, match="orbits= is of file lists"):
+        run(vefi, orbits=Orbits(kind="latitude"))
+    with pytest.raises(InputError, match=r"A file list is a DataFrame .*, not a PysatInstrument"):
+        average(vefi, START, STOP, "dB_mer", by="day")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"by": "orbits"}, "by is 'orbit' or 'day', not 'orbits'"),
+        ({"x": ("longitude", 0, 360, 12)}, "x is a season.Bins, not"),
+        ({"x": QUESTION["y"]}, "both bins of 'latitude'"),
+        ({"orbits": "longitude"}, "orbits is a season.Orbits, not 'longitude'"),
+        ({"gates": {}}, "gates is a dict of variables and values"),
+        ({"gates": ["dB_mer"]}, "gates is a dict of variables and values"),
+        ({"gates": {"dB_mer": "0"}}, "The gate of 'dB_mer' is '0'"),
+        ({"gates": {"dB_mer": float("nan")}}, "The gate of 'dB_mer' is nan"),
+        ({"where": "Kp < 3"}, "where is a season.Selection, not 'Kp < 3'"),
+        ({"season": "12-21"}, "A season is two dates"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused_before_the_work(
+    run: Any, asked: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        run(**asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"by": "rows"}, "by is 'sample' or 'orbit' or 'day', not 'rows'"),
+        ({"statistic": "max"}, "statistic is 'mean' or 'median', not 'max'"),
+        ({"by": "orbit", "within": "max"}, "within is 'mean' or 'median', not 'max'"),
+        ({"x": None, "y": QUESTION["y"], "by": "orbit"}, "bins of y but none of x"),
+        ({"y": QUESTION["x"]}, "both bins of 'longitude'"),
+    ],
+)
+def test_what_cannot_be_averaged_is_refused_before_the_work(
+    files: pd.DataFrame, asked: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        average(files, START, STOP, "dB_mer", **{"x": QUESTION["x"], **asked})
 
 
 def test_samples_need_bins(files: pd.DataFrame) -> None:
@@ -261,3 +304,25 @@ def test_conditions_that_cannot_be_evaluated() -> None:
         select(kp, "Kp + 3")
     with pytest.raises(InputError, match="empty"):
         select(kp.iloc[:0], "Kp < 3")
+
+
+def test_a_table_to_select_by_needs_times() -> None:
+    kp = pd.DataFrame({"when": pd.date_range(START, periods=3, freq="3h"), "Kp": [1.0, 2.0, None]})
+    with pytest.raises(
+        InputError, match=r"has no times: its index, without a column 'time', holds numbers.*when"
+    ):
+        select(kp, "Kp < 3")
+    with pytest.raises(InputError, match="its column 'Kp' holds numbers"):
+        select(kp, "Kp < 3", column="Kp")
+    with pytest.raises(InputError, match="has 1 rows without a time"):
+        select(kp.assign(when=kp["when"].where(kp["Kp"] < 2)[[0, 1, 0]].to_numpy()), "Kp < 3", column="when")
+    with pytest.raises(InputError, match="hold='three' is not a length of time"):
+        select(kp, "Kp < 3", column="when", hold="three")
+
+
+def test_a_missing_index_is_no_match() -> None:
+    kp = pd.DataFrame({"time": pd.date_range(START, periods=3, freq="3h"), "Kp": [1.0, 4.0, None]})
+    expected = [True, False, False, False]
+    assert select(kp, "Kp < 3").keep.tolist() == expected
+    assert select(kp.convert_dtypes(), "Kp < 3").keep.tolist() == expected, "pandas' own types with NA"
+    assert select(kp.set_index("time"), "Kp < 3").starts.tolist() == select(kp, "Kp < 3").starts.tolist()

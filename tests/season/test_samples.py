@@ -143,15 +143,26 @@ def test_means_of_orbits_by_bin() -> None:
 
 
 def test_samples_need_bins() -> None:
-    with pytest.raises(InputError, match="need bins"):
+    with pytest.raises(InputError, match="by='sample' needs bins"):
         full(Season({}, 1, ()), by="sample")
-    with pytest.raises(InputError, match="need bins"):
+    with pytest.raises(InputError, match="bins of y but none of x"):
         full(Season({}, 1, ()), y=LATITUDE, by="orbit")
 
 
 def test_a_season_without_data_is_refused() -> None:
     with pytest.raises(InputError, match="no data at all"):
         quiet(full(Season({}, 1, ()), x=LONGITUDE))
+
+
+@pytest.mark.parametrize("by", ["sample", "orbit", "day"])
+@pytest.mark.parametrize("statistic", ["mean", "median"])
+def test_infinite_values_are_taken_without_a_warning(by: Any, statistic: Any) -> None:
+    """Warnings are errors here."""
+    time = np.arange(0, 86400, 600)
+    field = np.where(np.arange(len(time)) % 2, np.inf, -np.inf)
+    rows = Rows(time * 10**9 + FIRST * DAY, {"longitude": time / 20 % 360, "dB_mer": field})
+    found = quiet(full(Season({FIRST: rows}, 1, ()), x=LONGITUDE, by=by), statistic)[statistic]
+    assert not np.isfinite(found).all()
 
 
 def test_different_questions_do_not_merge() -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from helio_burst import storage
+from helio_burst import readers, storage
 from helio_burst.errors import InputError, ReadError
 from helio_burst.season import (
     FileDays,
@@ -113,6 +113,23 @@ def test_variables_must_share_a_dim_of_times() -> None:
 def test_a_file_list_needs_its_columns() -> None:
     with pytest.raises(InputError, match="no column 'start'; it has datakey"):
         FileDays(pd.DataFrame({"datakey": ["a"]}), ["a"])
+    with pytest.raises(InputError, match="no start in row 7"):
+        FileDays(pd.DataFrame({"datakey": ["a", "b"], "start": [DAY_ONE, pd.NaT]}, index=[6, 7]), ["a"])
+    with pytest.raises(InputError, match=r"A file list is a DataFrame .*, not a str"):
+        FileDays("vefi", ["a"])  # type: ignore[arg-type]
+
+
+def test_what_is_no_dataset_is_refused() -> None:
+    def forgetful(day: xr.Dataset) -> None:
+        day["a"] += 1
+
+    files, read = listed(one=dataset("2010-05-09", 24))
+    with pytest.raises(InputError, match=r"write custom=\[forgetful\]"):
+        FileDays(files, ["a"], read=read, custom=forgetful)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"forgetful made a NoneType of data:,one"):
+        FileDays(files, ["a"], read=read, custom=[forgetful]).check(FIRST)  # type: ignore[list-item]
+    with pytest.raises(InputError, match=r"raw made a bytes of data:,one"):
+        FileDays(files, ["a"], read=readers.raw).check(FIRST)
 
 
 def test_the_newest_version_wins_and_is_said() -> None:
@@ -131,6 +148,17 @@ def test_the_newest_version_wins_and_is_said() -> None:
         kept = newest(files)
     assert [name.rsplit("/")[-1] for name in kept["datakey"]] == [names[row] for row in (1, 2, 4, 5)]
     assert len(newest(kept)) == 4
+
+
+def test_files_of_one_name_on_different_days_are_not_versions() -> None:
+    keys = [
+        "s3://bucket/2010/129/mag.cdf",
+        "s3://bucket/2010/130/mag.cdf",
+        "s3://bucket/2010/131/mag_v02.cdf",
+    ]
+    files = pd.DataFrame({"datakey": keys, "start": [DAY_ONE + pd.Timedelta(days=day) for day in range(3)]})
+    assert newest(files)["datakey"].tolist() == keys
+    assert newest(pd.concat([files, files]))["datakey"].tolist() == keys, "a repeated row is no version"
 
 
 def test_files_of_a_cache_are_read(tmp_path: Path) -> None:

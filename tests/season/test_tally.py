@@ -243,7 +243,7 @@ def test_blocks_are_whole_days() -> None:
 
 @pytest.mark.parametrize(("start", "stop"), [(13, -13), (5, 5), (float("nan"), 1), (0, float("inf"))])
 def test_bins_go_up(start: float, stop: float) -> None:
-    with pytest.raises(ValueError, match=r"latitude.*the start must be below the stop"):
+    with pytest.raises(InputError, match=r"latitude.*the start must be below the stop"):
         Bins(variable="latitude", start=start, stop=stop, number=3)
 
 

@@ -15,7 +15,7 @@ from distributed import Client
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from helio_burst.burst.detached.order import DRIVER, ENDED, Order, copy_log, tls_of
-from helio_burst.cluster import preload
+from helio_burst.cluster import child, preload
 from helio_burst.errors import ClusterError, HelioBurstError
 
 # A driver that is killed this often will be killed again: there is no memory for it, say.
@@ -82,10 +82,7 @@ class DriverPlugin(SchedulerPlugin):
         """Run the driver once and return its exit code."""
         with open(order.log, "ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "helio_burst.cluster.child",  # it ends with the scheduler, even if that is killed
-                DRIVER,
+                *child.command(DRIVER),  # it ends with the scheduler, even if that is killed
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -21,11 +21,14 @@ if "PROXY_HTTP_SERVICE_HOST" in os.environ:
 else:
     hub = "http://proxy-public"
 
+# JupyterLab's Dask panels take a mere path for one of the user's server; they need the whole address.
+public = str(c.JupyterHub.get("public_url", "")).rstrip("/")
+
 c.KubeSpawner.environment.update(
     {
         "DASK_GATEWAY__ADDRESS": f"{hub}/services/dask-gateway",
         "DASK_GATEWAY__PROXY_ADDRESS": f"gateway://{traefik}:80",
-        "DASK_GATEWAY__PUBLIC_ADDRESS": "/services/dask-gateway/",
+        "DASK_GATEWAY__PUBLIC_ADDRESS": f"{public}/services/dask-gateway/",
         "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
         # Kubernetes fills in the image of the user's server, so that the workers have the server's versions.
         "DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE": "$(JUPYTER_IMAGE_SPEC)",
