@@ -49,7 +49,6 @@ def save_crate(
     result: str | Path | None = None,
     author: str | None = None,
     licence: str | None = None,
-    look_up: bool | None = None,
 ) -> Path:
     """Write an outcome as an RO-Crate directory; see `Outcome.save_crate`."""
     folder = Path(folder)
@@ -58,7 +57,7 @@ def save_crate(
     if result is not None and not Path(result).exists():
         raise InputError(f"There is no result {result}; without result= it is written into the crate.")
     with tempfile.TemporaryDirectory(prefix="helio-burst-crate-") as place:
-        listing = inputs(outcome, look_up=look_up)
+        listing = inputs(outcome)
         paths = _write_parts(outcome, Path(place), listing, result)
         crate = _describe(outcome, paths, listing, author=author, licence=licence)
         crate.write(folder)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from helio_burst.burst.items import Row
-from helio_burst.burst.job import Job
+from helio_burst.burst.job import Content, Job
 
 # What one batch may hold fetched but not yet read.
 AHEAD_BYTES = 64 * 2**20
@@ -29,11 +29,11 @@ class Fetches:
     def __init__(self, job: Job, items: Sequence[Row], at_last: Callable[[], None] | None = None) -> None:
         self._job = job
         self._waiting = deque(items if job.fetches else ())
-        self._begun: deque[tuple[Future[bytes | memoryview], int]] = deque()
+        self._begun: deque[tuple[Future[Content], int]] = deque()
         self._at_last = at_last
         self._begin(0)
 
-    def take(self) -> bytes | memoryview:
+    def take(self) -> Content:
         """Return the bytes of the next item, none where the reader wants none.
 
         Raises
@@ -42,7 +42,7 @@ class Fetches:
             They cannot be had.
         """
         if not self._job.fetches:
-            return b""
+            return Content()
         future, size = self._begun.popleft()
         self._begin(size)
         if not self._begun and self._at_last is not None:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from helio_burst.burst.combine import Combine
 from helio_burst.burst.failures import DEFAULT_RETRIES
 from helio_burst.burst.fingerprint import describe, fingerprint
 from helio_burst.burst.items import Row
-from helio_burst.storage import StorageOptions, read, read_buffer
+from helio_burst.storage import StorageOptions, read_with_info
 
 Reader = Callable[[Any, Any], Any]
+
+
+class Content(NamedTuple):
+    """The bytes of an item, and the ETag that came with them."""
+
+    data: bytes | memoryview = b""
+    etag: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,10 +52,10 @@ class Job:
         """Whether the bytes of an item are fetched before the reader is called."""
         return bool(self._of_reader("fetches", True))
 
-    def fetch(self, datakey: str) -> bytes | memoryview:
+    def fetch(self, datakey: str) -> Content:
         """Fetch an item's bytes, without copying them where the reader takes any buffer."""
-        fetch = read_buffer if self._of_reader("takes_buffers", False) else read
-        return fetch(datakey, self.storage)
+        data, info = read_with_info(datakey, self.storage)
+        return Content(data if self._of_reader("takes_buffers", False) else bytes(data), info.etag)
 
     def _of_reader(self, name: str, otherwise: bool) -> bool:
         target = self.read

@@ -81,12 +81,17 @@ class Outcome:
 
     @property
     def files(self) -> pd.DataFrame:
-        """The list of files, with ``ok`` (null where not done), ``attempts``, ``seconds`` and ``worker``."""
+        """The list of files, and what became of each.
+
+        ``ok`` (null where not done), ``attempts``, ``seconds``, ``worker``, and, where a file was fetched,
+        ``read_bytes`` and ``read_etag``: the size and the ETag of the very bytes that were worked on.
+        """
         frame: pd.DataFrame = self._items.to_pandas()
         table = self._rows()
-        for name in ("ok", "attempts", "seconds", "worker"):
-            column = table[name]
-            frame[name] = (column.cast(pl.String) if name == "worker" else column).to_pandas()
+        for name in ("ok", "attempts", "seconds", "worker", "read_bytes", "read_etag"):
+            if name in table.columns:
+                column = table[name]
+                frame[name] = (column.cast(pl.String) if name == "worker" else column).to_pandas()
         return frame
 
     @property
@@ -164,7 +169,6 @@ class Outcome:
         result: str | Path | None = None,
         author: str | None = None,
         licence: str | None = None,
-        look_up: bool | None = None,
     ) -> Path:
         """Write an RO-Crate directory: the result, and all that is needed to know how it came about.
 
@@ -182,8 +186,6 @@ class Outcome:
             A name, or an ORCID as "https://orcid.org/0000-0002-1825-0097"; by default the user's name.
         licence : str, optional
             Of the crate, as a URL.
-        look_up : bool, optional
-            Ask the storage for ETags that the file list lacks; by default if they are 2000 at most.
 
         Raises
         ------
@@ -191,7 +193,7 @@ class Outcome:
             The folder is not empty, there is no such result, or rocrate is not installed.
         """
         write = _extra("crate").save_crate
-        crate: Path = write(self, folder, result=result, author=author, licence=licence, look_up=look_up)
+        crate: Path = write(self, folder, result=result, author=author, licence=licence)
         return crate
 
     def replay(self, datakey: str) -> Any:
@@ -204,7 +206,7 @@ class Outcome:
             known = nearest(datakey, keys[:5000])
             raise InputError(f"{datakey!r} is not among the files of this run. {known}")
         row = rows(self._items.slice(keys.index(datakey), 1))[0]
-        data = self.job.fetch(row.datakey) if self.job.fetches else b""
+        data = self.job.fetch(row.datakey).data if self.job.fetches else b""
         return self.job.apply(data, row)
 
     def retry_failures(self, client: Client | None = None, progress: bool | None = None) -> Outcome:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,8 @@ from prov.constants import PROV, PROV_TYPE
 from prov.model import ProvDocument, ProvEntity
 
 import helio_burst
-from helio_burst import storage
 from helio_burst.burst.fingerprint import source_of
 from helio_burst.burst.record import all_records
-from helio_burst.errors import StorageError
 
 if TYPE_CHECKING:
     from helio_burst.burst.outcome import Outcome
@@ -24,62 +21,37 @@ if TYPE_CHECKING:
 LISTING = "inputs.parquet"
 # As many inputs are written one by one; more are one collection with a listing beside it.
 MOST_NAMED = 100
-# As many inputs without an ETag are looked up; a request for each of a million would take hours.
-MOST_LOOKED_UP = 2000
-_LOOKERS = 32
 _COLUMNS = (
     "datakey",
     "start",
     "stop",
     "filesize",
     "etag",
-    "etag_looked_up",
     "ok",
     "attempts",
     "seconds",
     "worker",
 )
-_SCHEMES = ("s3://", "https://", "http://", "file://")
 
 
-def inputs(outcome: Outcome, *, look_up: bool | None = None) -> pd.DataFrame:
+def inputs(outcome: Outcome) -> pd.DataFrame:
     """List the inputs of a run.
-
-    Parameters
-    ----------
-    look_up : bool, optional
-        Ask the storage, now, for the ETag and size of inputs whose ETag the file list does not have; by
-        default if they are 2000 at most.
 
     Returns
     -------
     DataFrame
-        One row an input: datakey, start and stop where known, filesize, etag, etag_looked_up (whether the
-        ETag is of today, not of the file list), ok (null if not done), attempts, seconds, worker.
+        One row an input: datakey, start and stop where known, filesize and etag (those of the file list, else
+        those of the bytes that were read), ok (null if not done), attempts, seconds, worker.
     """
     frame = outcome.files
-    for name in ("filesize", "etag"):
-        if name not in frame:
-            frame[name] = None
-    frame["etag_looked_up"] = False
-    unknown = frame.index[frame["etag"].isna() & frame["datakey"].str.startswith(_SCHEMES)]
-    if outcome.job.fetches and (look_up or (look_up is None and len(unknown) <= MOST_LOOKED_UP)):
-        with ThreadPoolExecutor(_LOOKERS) as pool:
-            found = list(pool.map(lambda url: _info(url, outcome.job.storage), frame["datakey"][unknown]))
-        frame["etag"] = frame["etag"].astype(object)
-        for row, info in zip(unknown, found, strict=True):
-            if info is not None:
-                frame.loc[row, ["etag", "etag_looked_up"]] = [info.etag, True]
-                frame.loc[row, "filesize"] = info.size
-    frame = frame[[name for name in _COLUMNS if name in frame]]
-    return frame.astype({"filesize": "Int64", "etag": "string"})
+    frame["filesize"] = _listed_or_read(frame, "filesize", "read_bytes").astype("Int64")
+    frame["etag"] = _listed_or_read(frame, "etag", "read_etag").astype("string")
+    return frame[[name for name in _COLUMNS if name in frame]]
 
 
-def _info(url: str, options: storage.StorageOptions | None) -> storage.ObjectInfo | None:
-    try:
-        return storage.info(url, options)
-    except StorageError:  # it may be gone by now; the listing then has no ETag for it
-        return None
+def _listed_or_read(frame: pd.DataFrame, listed: str, read: str) -> pd.Series:
+    known = [frame[name].astype(object) for name in (listed, read) if name in frame]
+    return known[0].where(known[0].notna(), known[-1]) if known else pd.Series(None, frame.index, object)
 
 
 def times(outcome: Outcome) -> tuple[datetime, datetime]:

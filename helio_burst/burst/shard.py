@@ -33,7 +33,8 @@ class Shard:
     ----------
     rows : Table
         One row an item: datakey (filesize, etag), ok, attempts, seconds, worker, error, message, traceback,
-        passing, and a column ``value.<name>`` for each scalar that the function returned.
+        passing, read_bytes and read_etag of what was fetched, and a column ``value.<name>`` for each scalar
+        that the function returned.
     attrs : dict
         Attributes of the scalar variables.
     stacks : list of Dataset

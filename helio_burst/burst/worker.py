@@ -13,13 +13,14 @@ from typing import Any
 
 import cloudpickle
 import distributed
+import pyarrow as pa
 from distributed.utils import sync
 
 from helio_burst.burst import isolation, ledger
 from helio_burst.burst.failures import Failure, failure_of, retries_for
 from helio_burst.burst.fetching import Fetches, reuse_memory
 from helio_burst.burst.items import Row, from_bytes, rows
-from helio_burst.burst.job import Job
+from helio_burst.burst.job import Content, Job
 from helio_burst.burst.shard import Shard, build
 from helio_burst.burst.values import pack
 from helio_burst.errors import ReadError
@@ -76,6 +77,7 @@ class Result:
     attempts: int
     seconds: float
     bytes: int
+    etag: str | None = None
 
 
 def run_batch(blob: bytes, batch: Batch) -> Report:
@@ -207,21 +209,21 @@ def work(
 
 def _result(job: Job, position: int, row: Row, fetches: Fetches) -> Result:
     attempts = 0
-    bytes_read = 0
+    content = Content()
     begun = time.perf_counter()
     while True:
         attempts += 1
         try:
-            data = fetches.take() if attempts == 1 else job.fetch(row.datakey)
-            bytes_read = len(data)
-            value, failure = job.apply(data, row), None
+            content = fetches.take() if attempts == 1 else job.fetch(row.datakey)
+            value, failure = job.apply(content.data, row), None
             break
         except Exception as error:  # whatever a file does, it becomes its row
-            value, failure = None, failure_of(_with_size(error, row, bytes_read), attempts)
+            value, failure = None, failure_of(_with_size(error, row, len(content.data)), attempts)
             if attempts > retries_for(error, job.retries):
                 break
             time.sleep(min(30.0, 0.5 * 2 ** (attempts - 1)))
-    return Result(position, value, failure, attempts, time.perf_counter() - begun, bytes_read)
+    seconds = time.perf_counter() - begun
+    return Result(position, value, failure, attempts, seconds, len(content.data), content.etag)
 
 
 def _with_size(error: Exception, row: Row, size: int) -> Exception:
@@ -265,5 +267,12 @@ def _shard(job: Job, table: Any, collected: Sequence[Result], state: Any) -> Sha
         [result.seconds for result in collected],
         worker_name(),
     )
+    if job.fetches:
+        read = {
+            "read_bytes": pa.array([result.bytes or None for result in collected], pa.int64()),
+            "read_etag": pa.array([result.etag for result in collected], pa.string()),
+        }
+        for name, column in read.items():
+            shard.rows = shard.rows.append_column(name, column)
     shard.state = state
     return shard

@@ -16,7 +16,7 @@ from helio_burst import map_files, readers
 from helio_burst.burst import fetching
 from helio_burst.burst.fetching import Fetches
 from helio_burst.burst.items import as_table, rows
-from helio_burst.burst.job import Job
+from helio_burst.burst.job import Content, Job
 from helio_burst.errors import MissingObjectError
 
 
@@ -30,14 +30,14 @@ def test_bytes_come_in_order_and_the_last_is_announced_once() -> None:
     fetches = _fetches([f"data:,{i}" for i in range(40)], 1, at_last=lambda: announced.append(len(taken)))
     taken: list[bytes] = []
     while len(taken) < 40:
-        taken += [fetches.take()]
+        taken += [fetches.take().data]
     assert taken == [str(i).encode() for i in range(40)]
     assert announced == [39]
 
 
 def test_no_more_than_the_window_is_fetched_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     fetched: list[str] = []
-    monkeypatch.setattr(Job, "fetch", lambda self, key: fetched.append(key) or key.encode())
+    monkeypatch.setattr(Job, "fetch", lambda self, key: fetched.append(key) or Content(key.encode()))
     size = fetching.AHEAD_BYTES // 4
     fetches = _fetches([f"data:,{i}" for i in range(20)], size)
     begun = len(fetches._begun)
@@ -50,19 +50,19 @@ def test_no_more_than_the_window_is_fetched_ahead(monkeypatch: pytest.MonkeyPatc
 def test_a_file_larger_than_the_window_is_fetched_alone() -> None:
     fetches = _fetches(["data:,a", "data:,b"], 2 * fetching.AHEAD_BYTES)
     assert len(fetches._begun) == 1
-    assert [fetches.take(), fetches.take()] == [b"a", b"b"]
+    assert [fetches.take().data, fetches.take().data] == [b"a", b"b"]
 
 
 def test_one_that_cannot_be_had_is_an_error_at_its_turn(tmp_path: Path) -> None:
     fetches = _fetches(["data:,a", str(tmp_path / "absent"), "data:,c"], 1)
-    assert fetches.take() == b"a"
+    assert fetches.take().data == b"a"
     with pytest.raises(MissingObjectError):
         fetches.take()
-    assert fetches.take() == b"c"
+    assert fetches.take().data == b"c"
 
 
 def test_a_reader_that_wants_no_bytes_gets_none() -> None:
-    assert _fetches(["absent"], 1, readers.row).take() == b""
+    assert _fetches(["absent"], 1, readers.row).take().data == b""
 
 
 @pytest.fixture

@@ -94,18 +94,26 @@ def test_prov_of_a_run(outcome: Outcome, tmp_path: Path) -> None:
         assert relation in text
 
 
-def test_the_inputs_keep_what_the_list_says(client: Client, s3: EmbeddedS3) -> None:
+@pytest.mark.parametrize("time_limit", [None, 60], ids=["in the worker", "in a process of its own"])
+def test_the_inputs_are_those_that_were_read(
+    client: Client, s3: EmbeddedS3, tmp_path: Path, time_limit: float | None
+) -> None:
     s3.create_bucket("listed")
-    storage.write("s3://listed/a", b"12")
-    storage.write("s3://listed/b", b"345")
-    files = pd.DataFrame({"datakey": ["s3://listed/a", "s3://listed/b"], "etag": ['"then"', None]})
-    outcome = map_files(len, files, read=readers.raw, client=client, progress=False)
-    storage.delete("s3://listed/a")
+    for name in "ab":
+        storage.write(f"s3://listed/{name}", name.encode() * 3)
+    read = storage.info("s3://listed/b").etag
+    files = pd.DataFrame(
+        {"datakey": [f"s3://listed/{name}" for name in "abc"], "etag": ['"then"', None, None]}
+    )
+    store = str(tmp_path / "store")
+    outcome = map_files(
+        len, files, read=readers.raw, client=client, store=store, time_limit=time_limit, progress=False
+    )
+    storage.write("s3://listed/b", b"changed since")
     found = inputs(outcome)
-    assert found["etag"].tolist() == ['"then"', storage.info("s3://listed/b").etag]
-    assert found["etag_looked_up"].tolist() == [False, True]
-    assert found["filesize"].tolist() == [pd.NA, 3]
-    assert inputs(outcome, look_up=False)["etag"].isna().tolist() == [False, True]
+    assert found["etag"].tolist() == ['"then"', read, pd.NA]
+    assert found["filesize"].tolist() == [3, 3, pd.NA]
+    assert outcome.files["read_etag"].tolist()[1:] == [read, None]
 
 
 def test_a_crate_of_a_run(outcome: Outcome, tmp_path: Path) -> None:
