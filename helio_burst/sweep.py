@@ -100,7 +100,7 @@ def sweep(
         installed.
     """
     _check_installed()
-    out = str(out) if "://" in str(out) else str(Path(out).absolute())
+    out = storage.absolute(out)
     source = _read(Path(notebook))
     _check_parameters(Path(notebook), source, parameters)
     runs = [json.dumps(_row(parameters, number), sort_keys=True) for number in range(len(parameters))]

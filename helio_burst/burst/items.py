@@ -10,8 +10,10 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from helio_burst.errors import HelioBurstWarning, InputError
+from helio_burst.storage import absolute
 
 # An item is known again by these: the same name with another size or tag is another item.
 KEYS = ("datakey", "filesize", "etag")
@@ -116,6 +118,17 @@ def _keys(items: Iterable[str], what: str) -> list[str]:
             f"{what}={reprlib.repr(items)} must be a pandas DataFrame with a column 'datakey', or a list of "
             f"paths or URLs; {error}."
         ) from error
+
+
+def at_home(table: pa.Table) -> pa.Table:
+    """Make paths absolute: workers have folders of their own, and a ledger may be opened from any."""
+    keys = table.column("datakey")
+    if pc.all(pc.match_substring_regex(keys, r"^(/|data:|[a-z0-9]+://)")).as_py():
+        return table
+    place = table.column_names.index("datakey")
+    return table.set_column(
+        place, "datakey", pa.array([absolute(key) for key in keys.to_pylist()], keys.type)
+    )
 
 
 def to_bytes(table: pa.Table) -> bytes:

@@ -29,7 +29,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import cloudpickle
@@ -95,7 +94,7 @@ class Ledger:
     """
 
     def __init__(self, store: str, key: str, options: StorageOptions | None = None) -> None:
-        self.store = _absolute(store)
+        self.store = storage.absolute(store)
         self.key = key
         self.options = options
         self.root = storage.join(self.store, key)
@@ -172,12 +171,6 @@ class Ledger:
         return self.url("shards", f"{run}-{number:07d}")
 
 
-def _absolute(store: str) -> str:
-    """Return the store as processes with another working directory, workers as a rule, name it."""
-    text = str(store)
-    return text if "://" in text else str(Path(text).expanduser().absolute())
-
-
 def find(store: str, job: str | None = None, options: StorageOptions | None = None) -> Ledger:
     """Find a job in a store: the one whose key begins with `job`, else the one that was begun last.
 
@@ -199,7 +192,8 @@ def find(store: str, job: str | None = None, options: StorageOptions | None = No
 
 def jobs(store: str, options: StorageOptions | None = None) -> list[str]:
     """List the jobs of a store by the time at which they were last begun."""
-    store, times = _absolute(store), dict[str, float]()
+    store = storage.absolute(store)
+    times: dict[str, float] = {}
     for info in storage.list_objects(store, options):
         parts = info.url[len(store.rstrip("/")) :].strip("/").split("/")
         if len(parts) == 2 and parts[1] == "files.parquet":

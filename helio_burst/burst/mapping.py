@@ -19,7 +19,7 @@ from helio_burst.burst.clients import shippable_options
 from helio_burst.burst.combine import as_combine
 from helio_burst.burst.failures import DEFAULT_RETRIES
 from helio_burst.burst.fingerprint import describe
-from helio_burst.burst.items import as_table
+from helio_burst.burst.items import as_table, at_home
 from helio_burst.burst.job import Job, Reader
 from helio_burst.burst.ledger import Ledger, find
 from helio_burst.burst.limits import Limits, as_seconds
@@ -220,7 +220,8 @@ def open_account(
 ) -> Account:
     """Look up what a store has of a job over some items; nothing is written yet."""
     ledger = Ledger(store, job.key, job.storage) if store is not None else None
-    return Account(job, as_table(items, what), ledger, _provenance(job, items))
+    table = as_table(items, what)
+    return Account(job, at_home(table) if job.fetches else table, ledger, _provenance(job, items))
 
 
 def attach(store: str, job: str | None = None, client: Client | None = None) -> Run:

@@ -41,7 +41,7 @@ class _OneLineErrors(TyperGroup):
             raise typer.Exit(2 if isinstance(error, InputError) else 1) from error
         except KeyboardInterrupt as interrupt:
             for note in getattr(interrupt, "__notes__", ()):
-                notes.print(note, markup=False, soft_wrap=True)
+                notes.print(note)
             raise
 
 

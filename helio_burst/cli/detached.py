@@ -48,8 +48,8 @@ def submit(
         options=read.options,
         **read.limits(),
     )
-    notes.print(f"Job {done.key} goes on by itself. Look in from anywhere:", soft_wrap=True)
-    notes.print(f"  helio-burst status {read.store}", soft_wrap=True)
+    notes.print(f"Job {done.key} goes on by itself. Look in from anywhere:")
+    notes.print(f"  helio-burst status {read.store}")
 
 
 def status(store: StoreArgument, key: KeyOption = None) -> None:
@@ -57,7 +57,7 @@ def status(store: StoreArgument, key: KeyOption = None) -> None:
     from helio_burst.burst import detached
 
     now = detached.status(_store(store), key)
-    results.print(str(now), markup=False, soft_wrap=True)
+    results.print(str(now))
     if now.state not in ("starting", "running", "finished"):
         raise typer.Exit(1)
 
@@ -81,9 +81,8 @@ def fetch(
 
     check_path(output)
     outcome = detached.fetch(_store(store), key, wait=wait)
-    Path(output).parent.mkdir(parents=True, exist_ok=True)
     outcome.save(output, name=name)
-    notes.print(repr(outcome), markup=False, soft_wrap=True)
+    notes.print(repr(outcome))
     notes.print(f"Wrote {output}")
 
 
@@ -91,7 +90,7 @@ def cancel(store: StoreArgument, key: KeyOption = None) -> None:
     """End a job; what is done stays in its store."""
     from helio_burst.burst import detached
 
-    results.print(str(detached.cancel(_store(store), key)), markup=False, soft_wrap=True)
+    results.print(str(detached.cancel(_store(store), key)))
 
 
 def resume(store: StoreArgument, key: KeyOption = None) -> None:
@@ -99,7 +98,7 @@ def resume(store: StoreArgument, key: KeyOption = None) -> None:
     from helio_burst.burst import detached
 
     done = detached.resume(_store(store), key)
-    results.print(str(done.status()), markup=False, soft_wrap=True)
+    results.print(str(done.status()))
 
 
 def list_jobs(store: StoreArgument, form: FormatOption = Format.TABLE) -> None:
@@ -129,7 +128,7 @@ def replay(
     except Exception as error:  # what the user's function raises is what is asked for
         traceback.print_exception(error)
         raise typer.Exit(1) from error
-    results.print(repr(value), markup=False)
+    results.print(repr(value))
 
 
 def _store(text: str) -> str:

@@ -160,7 +160,9 @@ def sweep(
         str, typer.Option("--out", help="Folder or s3:// address for executed notebooks and table.csv.")
     ] = "out/sweep",
     target: Annotated[str | None, typer.Option("--target", help="Cluster, as of open_cluster.")] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="How many run at the same time.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="How many run at the same time; default: 2.")
+    ] = None,
     time_limit: Annotated[str | None, typer.Option("--time-limit", help="Of one run, as '30 min'.")] = None,
 ) -> None:
     """Run a notebook once for each row of a table; the same command again does what is left."""

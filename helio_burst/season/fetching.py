@@ -32,7 +32,7 @@ class Fetcher:
     """
 
     def __init__(self, datakeys: Sequence[str], cache: str | Path | None = None) -> None:
-        self._cache = None if cache is None else _absolute(cache)
+        self._cache = None if cache is None else storage.absolute(cache)
         if cache is not None:
             _check_names(datakeys)
         self._options = shippable_options()
@@ -80,11 +80,6 @@ def file_name(datakey: str) -> str:
 def _fetchers() -> ThreadPoolExecutor:
     """Return the process's threads for fetching ahead; they wait on the network and need no core."""
     return ThreadPoolExecutor(_THREADS, thread_name_prefix="helio-burst-season")
-
-
-def _absolute(cache: str | Path) -> str:
-    """Write the cache's place as a worker with another working directory finds it."""
-    return str(cache) if "://" in str(cache) else str(Path(cache).expanduser().absolute())
 
 
 def _check_names(datakeys: Sequence[str]) -> None:

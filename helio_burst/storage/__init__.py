@@ -22,7 +22,7 @@ from helio_burst.errors import InputError, MissingObjectError, StorageError
 from helio_burst.storage import _stores
 from helio_burst.storage._failures import LIBRARY_ERRORS, explain, is_elsewhere, is_missing
 from helio_burst.storage._options import StorageOptions, default_options, use
-from helio_burst.storage._stores import filesystem, local_path
+from helio_burst.storage._stores import absolute, filesystem, local_path
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -31,6 +31,7 @@ __all__ = [
     "UNKNOWN",
     "ObjectInfo",
     "StorageOptions",
+    "absolute",
     "default_options",
     "delete",
     "exists",

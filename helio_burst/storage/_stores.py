@@ -76,6 +76,12 @@ def local_path(url: str) -> Path | None:
     return Path("/", path) if scheme == "file" else None
 
 
+def absolute(url: str | os.PathLike[str]) -> str:
+    """Return an address that is right in any folder: a URL as it is, a path absolute."""
+    text = os.fspath(url)
+    return text if "://" in text or text.startswith("data:") else str(local_path(text))
+
+
 @cache
 def _local() -> ObjectStore:
     return LocalStore("/")

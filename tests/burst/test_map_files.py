@@ -474,3 +474,14 @@ def test_what_a_format_does_not_hold_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot be written as \.nc: Forward slashes"):
         save(xr.Dataset({"a/b": ("time", [1])}), str(tmp_path / "b.nc"))
     assert not list(tmp_path.iterdir())
+
+
+def test_relative_paths_are_those_of_the_caller(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.bin").write_bytes(b"four")
+    monkeypatch.chdir(tmp_path)  # the workers, which run already, are elsewhere
+    outcome = map_files(len, [Path("a.bin")], read=readers.raw, client=client, progress=False)
+    assert dict(outcome) == {str(tmp_path / "a.bin"): 4}
+    names = map_files(lambda row: row.datakey, ["a.bin"], read=readers.row, client=client, progress=False)
+    assert dict(names) == {"a.bin": "a.bin"}, "what is not fetched is no path"
