@@ -270,7 +270,7 @@ class Engine:
     def _scheduler_gone(self) -> BurstError:
         address = self._account.cluster.get("address")
         return self._broke_off(
-            f"the scheduler at {address} is gone or was restarted, or the client closed",
+            f"the connection to the scheduler at {address} is lost; it is gone, or the client was closed",
             "the same call goes on from there, with the client of a cluster that lives",
         )
 

@@ -131,9 +131,7 @@ def test_the_scheduler_killed(tmp_path: Path) -> None:
         )
         until(lambda: run.progress.done > 50, "some files to be done")
         first.scheduler.kill()
-        with pytest.raises(
-            BurstError, match=r"is gone or was restarted(.|\n)*the same call goes on from there"
-        ):
+        with pytest.raises(BurstError, match=r"is lost(.|\n)*the same call goes on from there"):
             run.result(timeout=200)
         client.close()
     finally:

@@ -274,7 +274,7 @@ def test_a_gateway_that_is_killed_and_started_again(
     assert gateway._process is not None
     gateway._process.kill()
     gateway._process.wait()
-    with pytest.raises(BurstError, match=r"lost the connection(.|\n)*the same call goes on from there"):
+    with pytest.raises(BurstError, match=r"is lost(.|\n)*the same call goes on from there"):
         run.result(60)
     gateway.start()
     until(lambda: client.status == "running")
