@@ -1,4 +1,4 @@
-"""One gateway and one hub for the session of each xdist worker; tests that use them are grouped."""
+"""One gateway and one hub for the session of each xdist worker."""
 
 from __future__ import annotations
 

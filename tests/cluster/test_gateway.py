@@ -30,7 +30,6 @@ from helio_burst.errors import BurstError, ClusterError, InputError
 from tests.cluster.conftest import until
 
 ROOT = Path(helio_burst.__file__).resolve().parents[1]
-pytestmark = pytest.mark.xdist_group("gateway")
 
 
 def test_a_gateway_cluster(gateway_cluster: Cluster, configured: LocalGateway) -> None:

@@ -20,7 +20,7 @@ from helio_burst.cluster.hub import LocalHub
 from helio_burst.errors import ClusterError
 from tests.cluster.conftest import until
 
-pytestmark = [pytest.mark.xdist_group("hub"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 NOTEBOOK = [
     "import json, helio_burst as hb\n"

@@ -26,7 +26,6 @@ from helio_burst.errors import ClusterError
 from tests.cluster.conftest import until
 
 ROOT = Path(helio_burst.__file__).resolve().parents[1]
-pytestmark = pytest.mark.xdist_group("local-cluster")
 
 
 def test_a_local_cluster(

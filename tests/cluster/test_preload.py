@@ -17,8 +17,6 @@ from helio_burst.cluster.targets import Target
 from helio_burst.errors import ClusterError
 from tests.cluster.conftest import until
 
-pytestmark = pytest.mark.xdist_group("local-cluster")
-
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:

@@ -15,8 +15,6 @@ from helio_burst.cluster.one_machine import Ports
 from helio_burst.errors import ClusterError, InputError
 from tests.cluster.conftest import until
 
-pytestmark = pytest.mark.xdist_group("local-cluster")
-
 
 def test_a_running_scheduler_is_left_alive(tmp_path: Path, no_other_clusters: None) -> None:
     with LocalCluster(

@@ -17,7 +17,7 @@ from helio_burst.cluster import open_cluster
 from helio_burst.cluster.one_machine import Ports
 from tests.cluster.conftest import until
 
-pytestmark = [pytest.mark.xdist_group("local-cluster"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 CONFIGURATION = """
 ClusterName=test

@@ -18,7 +18,7 @@ from .test_versions import locked
 IMAGE = os.environ.get("IMAGE", f"localhost/helio-burst:{helio_burst.__version__}")
 Run = Callable[..., str]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("image")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def succeeds(*command: str) -> bool:

@@ -19,7 +19,6 @@ from helio_burst.cluster.one_machine import platform_files
 
 from .conftest import CHART, values
 
-pytestmark = pytest.mark.xdist_group("chart-hub")
 TEST_TOKEN = "the-token-that-the-chart-would-make"
 
 

@@ -135,7 +135,6 @@ def test_a_person_runs_the_first_notebook(lab: str, page: Page, tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("hub")
 @pytest.mark.timeout(900)
 def test_a_person_bursts_from_the_hub_through_the_gateway(page: Page, tmp_path: Path) -> None:
     home = tmp_path / "homes" / "ada"
