@@ -324,7 +324,7 @@ def test_a_client_that_is_closed_meanwhile_ends_the_run(client: Client, tmp_path
     _until(lambda: run.progress.threads)
     other.close()
     gate.touch()
-    with pytest.raises(BurstError, match=r"or the client closed\.\nWhat is done is in the ledger"):
+    with pytest.raises(BurstError, match=r"or the client was closed\.\nWhat is done is in the ledger"):
         run.result(60)
 
 
