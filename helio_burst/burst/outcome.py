@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 import xarray as xr
 
+from helio_burst import storage
 from helio_burst.burst import failures as failure_rows
 from helio_burst.burst.assemble import assemble
 from helio_burst.burst.items import rows
@@ -202,6 +203,8 @@ class Outcome:
         A debugger (``%debug`` in a notebook) then stands where the function failed.
         """
         keys = self._items.column("datakey").to_pylist()
+        if self.job.fetches:
+            datakey = storage.absolute(datakey)
         if datakey not in keys:
             known = nearest(datakey, keys[:5000])
             raise InputError(f"{datakey!r} is not among the files of this run. {known}")

@@ -33,8 +33,7 @@ def locate(endpoint: str) -> tuple[str, str]:
 
     A path becomes absolute, so that what is opened stays the same wherever the process goes.
     """
-    if "://" not in endpoint:
-        endpoint = str(storage.local_path(endpoint))
+    endpoint = storage.absolute(endpoint)
     url = endpoint if endpoint.lower().endswith(".json") else storage.join(endpoint, "catalog.json")
     return url, url.rpartition("/")[0] + "/"
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from helio_burst.cluster import child
+from helio_burst.cluster import child, ending
 from helio_burst.cluster.one_machine import Ports, Server, platform_files
 
 USER = "scientist"
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDS = (signal.SIGINT, *ending.SIGNALS)
 
 
 class LocalHub(Server):

@@ -483,5 +483,6 @@ def test_relative_paths_are_those_of_the_caller(
     monkeypatch.chdir(tmp_path)  # the workers, which run already, are elsewhere
     outcome = map_files(len, [Path("a.bin")], read=readers.raw, client=client, progress=False)
     assert dict(outcome) == {str(tmp_path / "a.bin"): 4}
+    assert outcome.replay("a.bin") == 4
     names = map_files(lambda row: row.datakey, ["a.bin"], read=readers.row, client=client, progress=False)
     assert dict(names) == {"a.bin": "a.bin"}, "what is not fetched is no path"
