@@ -169,7 +169,7 @@ def _refusal(gateway: Gateway, status: int, message: str) -> str:
         return "user name or password are wrong (DASK_GATEWAY__AUTH__TYPE and its kwargs)."
     if status == 403:
         return f"{message}: it belongs to somebody else."
-    return f"HTTP {status}, {message}"
+    return f"HTTP {status}, {message}."
 
 
 def _wait_for_scheduler(gateway: Gateway, name: str, request: Request) -> ClusterReport:

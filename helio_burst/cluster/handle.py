@@ -32,6 +32,7 @@ T = TypeVar("T")
 ANSWER_SECONDS = 10.0
 CLOSE_CLIENT_SECONDS = 5.0
 CLOSE_CLUSTER_SECONDS = 20.0
+CLOSE_SERVERS_SECONDS = 60.0
 # Errors that a scheduler's or a worker's log explains; a mistake in a notebook is not among them.
 WORTH_THE_LOGS = (BurstError, ClusterError, KilledWorker, NoValidWorkerError, CommClosedError, TimeoutError)
 
@@ -172,7 +173,7 @@ class Cluster:
         with contextlib.ExitStack() as stack:
             stack.callback(ending.remove, self)
             for action in self._after:
-                stack.callback(_close_within, CLOSE_CLUSTER_SECONDS, action, f"the servers of {self.name}")
+                stack.callback(_close_within, CLOSE_SERVERS_SECONDS, action, f"the servers of {self.name}")
             if self._close_cluster is not None:
                 stack.callback(
                     _close_within, CLOSE_CLUSTER_SECONDS, self._close_cluster, f"cluster {self.name}"

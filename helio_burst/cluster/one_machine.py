@@ -135,16 +135,21 @@ class Server:
         self._end()
 
     def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self._terminate()
         self._ports.close()
         self._folder.cleanup()
+
+    def _terminate(self) -> int:
+        """End the process and return its exit code, which is 0 if it could do what it had to do before."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.terminate()
+        try:
+            return process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
 
     def __enter__(self) -> Self:
         self.start()
@@ -193,7 +198,7 @@ class LocalGateway(Server):
         self._environment.pop("JUPYTERHUB_API_TOKEN", None)
 
     def stop(self) -> None:
-        """End the gateway and its clusters; also if it has died, since then only its successor knows them."""
-        if self._process is not None and self._process.poll() is not None:
+        """End the gateway and its clusters; also if it has died or hangs: its successor knows them too."""
+        if self._terminate() != 0:
             self.start()
         super().stop()

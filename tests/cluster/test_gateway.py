@@ -298,3 +298,22 @@ def test_the_package_starts_its_own_gateway(no_other_clusters: None) -> None:
     assert not psutil.pid_exists(scheduler)
     with pytest.raises(ClusterError, match="nothing listens"):
         open_cluster(address)
+
+
+def test_a_gateway_that_dies_while_it_is_stopped(no_other_clusters: None) -> None:
+    """What it could not end itself, its successor does; so it is with one that answers no more."""
+    with LocalGateway() as gateway:
+        auth = {"username": gateway.user, "password": gateway.password}
+        with dask.config.set({"gateway.auth.type": "basic", "gateway.auth.kwargs": auth}):
+            cluster = open_cluster(gateway.address, workers=1)
+        client = cluster.client
+        pids = [client.submit(os.getpid).result(), client.run_on_scheduler(os.getpid)]
+        assert gateway._process is not None
+        process = psutil.Process(gateway._process.pid)
+        process.suspend()
+        killer = threading.Timer(0.5, process.kill)
+        killer.start()
+        gateway.stop()
+        killer.join()
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    cluster.close()
