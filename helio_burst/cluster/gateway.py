@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import dask
+
 from helio_burst.cluster import preflight
 from helio_burst.cluster.deadline import within
 from helio_burst.cluster.gateway_options import choose
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("helio_burst.cluster")
 
 CALL_SECONDS = 30.0
+RECONNECT_SECONDS = 180.0
+"""How long a client tries to come back when the gateway's proxy is gone, as when a chart is upgraded."""
 T = TypeVar("T")
 
 
@@ -104,7 +108,6 @@ def connect_gateway(
 
 def _authentication(address: str, token: str | None) -> GatewayAuth | None:
     """Choose how to say who one is; None leaves it to Dask's configuration."""
-    import dask
     from dask_gateway.auth import JupyterHubAuth
 
     on_hub = address.endswith(preflight.SERVICE_PATH)
@@ -123,8 +126,6 @@ def _authentication(address: str, token: str | None) -> GatewayAuth | None:
 @contextlib.contextmanager
 def _only_if_configured(address: str) -> Any:
     """Keep the proxy and the public address of the configured gateway from being taken for another's."""
-    import dask
-
     from helio_burst.cluster.targets import configured_gateway
 
     if address == configured_gateway():
@@ -215,7 +216,8 @@ def _connect(
     preflight.check_proxy_route(gateway.proxy_address, name, context)
     dask_cluster = gateway.connect(name)
     try:
-        client = dask_cluster.get_client()
+        with dask.config.set({"distributed.comm.timeouts.connect": RECONNECT_SECONDS}):
+            client = dask_cluster.get_client()
     except BaseException:
         _close_cluster(dask_cluster)
         raise

@@ -1,8 +1,8 @@
-"""Rice-compressed tiles of a FITS image to its stored integers, with imagecodecs."""
+"""Rice-compressed tiles of a FITS image to its stored integers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.util
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,6 @@ import numpy.typing as npt
 
 from helio_burst.readers._bytes import Buffer
 from helio_burst.readers._hdus import HDU
-
-rcomp_decode: Callable[..., Any] | None
-try:
-    from imagecodecs import rcomp_decode
-except ImportError:  # astropy decodes, more slowly
-    rcomp_decode = None
 
 _DTYPES: dict[int, np.dtype[Any]] = {8: np.dtype("u1"), 16: np.dtype("i2"), 32: np.dtype("i4")}
 
@@ -27,34 +21,45 @@ def decode(data: Buffer, hdu: HDU) -> npt.NDArray[Any] | None:
     -------
     ndarray of uint8, int16 or int32, or None
         The stored integers, before BSCALE, BZERO and BLANK. None where the layout is another one, or
-        imagecodecs is not installed: then astropy has to read it.
+        numba is not installed: then astropy has to read it, more slowly.
 
     Raises
     ------
-    ValueError, RuntimeError
+    ValueError
         A tile is damaged.
     """
     header = hdu.header
     parameters = _parameters(header)
     dtype = _DTYPES.get(header["ZBITPIX"])
     lines = _lines_per_tile(header)
+    block = parameters.get("BLOCKSIZE", 32)
     if (
-        rcomp_decode is None
-        or dtype is None
+        dtype is None
         or lines is None
+        or block < 1
         or not _is_plain_rice(header, parameters, dtype)
+        or importlib.util.find_spec("numba") is None
     ):
         return None
+    from helio_burst.readers import _rice_tiles  # numba takes a second to import
+
     shape = tuple(header[f"ZNAXIS{axis}"] for axis in range(header["ZNAXIS"], 0, -1))
     image = np.empty(shape, dtype)
-    size, block = lines * shape[-1], parameters.get("BLOCKSIZE", 32)
-    pixels = image.reshape(-1)
-    heap = memoryview(data)[hdu.offset + header.get("THEAP", header["NAXIS1"] * header["NAXIS2"]) :]
-    for number, (length, start) in enumerate(_descriptors(data, hdu)):
-        if length <= 0 or start < 0 or start + length > len(heap):
-            raise ValueError(f"tile {number + 1} lies outside the file")
-        tile = pixels[number * size : (number + 1) * size]
-        rcomp_decode(heap[start : start + length], tile.shape, dtype, nblock=block, out=tile)
+    size = lines * shape[-1]
+    lengths, starts = _descriptors(data, hdu)
+    if lengths.size * size < image.size:
+        raise ValueError(f"the image has {image.size} pixels, and its {lengths.size} tiles have {size} each")
+    table = header["NAXIS1"] * header["NAXIS2"]
+    heap = np.frombuffer(data, np.uint8)[hdu.offset + header.get("THEAP", table) :]
+    outside = (lengths <= 0) | (starts < 0) | (lengths > heap.size - starts)
+    if outside.any():
+        raise ValueError(f"tile {outside.argmax() + 1} lies outside the file")
+    if (starts + lengths).max() + _rice_tiles.BEYOND > heap.size:
+        heap = np.pad(heap, (0, _rice_tiles.BEYOND))
+    heap.flags.writeable = False  # machine code is made for each type of argument
+    damaged = _rice_tiles.decode(heap, starts, lengths, image.reshape(-1), size, block)
+    if damaged != _rice_tiles.WHOLE:
+        raise ValueError(f"tile {damaged + 1} is damaged: its bytes end before its pixels")
     return image
 
 
@@ -90,10 +95,9 @@ def _is_plain_rice(header: Any, parameters: dict[str, int], dtype: np.dtype[Any]
     )
 
 
-def _descriptors(data: Buffer, hdu: HDU) -> list[list[int]]:
-    """Return length and start in the heap of each tile, bytes."""
+def _descriptors(data: Buffer, hdu: HDU) -> npt.NDArray[np.int64]:
+    """Return the lengths of the tiles and their starts in the heap, bytes; shape (2, tiles)."""
     wide = str(hdu.header["TFORM1"]).lstrip("1").startswith("Q")
     rows = hdu.header["NAXIS2"]
     table = np.frombuffer(data, ">i8" if wide else ">i4", 2 * rows, hdu.offset)
-    pairs: list[list[int]] = table.reshape(rows, 2).tolist()
-    return pairs
+    return np.ascontiguousarray(table.reshape(rows, 2).T, np.int64)

@@ -30,7 +30,7 @@ def _merged(combine: Any, values: list[Any], cut: int) -> Any:
     return combine.result(combine.merge(states[1], states[0]))
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(FINITE, min_size=1, max_size=40), st.randoms(), st.integers(0, 40))
 def test_sum_is_that_of_fsum_in_any_order(values: list[float], random: Any, cut: int) -> None:
     expected = math.fsum(values)
@@ -38,7 +38,7 @@ def test_sum_is_that_of_fsum_in_any_order(values: list[float], random: Any, cut:
     assert _merged(Sum(), values, cut % (len(values) + 1)) == expected
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@settings(max_examples=100)
 @given(
     arrays.arrays(st.sampled_from(["f4", "f8", "i2", "i8", "u8", "u1"]), st.just((7, 3))),
     st.randoms(),

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from distributed import Client
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from helio_burst import readers, storage
@@ -41,7 +41,6 @@ def files(count: int) -> pd.DataFrame:
     return pd.DataFrame({"datakey": keys, "filesize": [len(key) - len("data:,") for key in keys]})
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.integers(1, 500), st.integers(1, 40), st.booleans(), st.integers(0, 2**32 - 1))
 def test_the_pilot_is_spread_over_the_list(count: int, sample: int, sized: bool, seed: int) -> None:
     sizes = np.random.default_rng(seed).integers(0, 5, count).astype(float) if sized else None

@@ -23,7 +23,7 @@ import helio_burst
 from helio_burst import readers
 from helio_burst.burst import Run, map_files
 from helio_burst.cluster import Cluster, list_clusters, open_cluster, stop_all
-from helio_burst.cluster.gateway import close_gateway, connect_gateway
+from helio_burst.cluster.gateway import RECONNECT_SECONDS, close_gateway, connect_gateway
 from helio_burst.cluster.one_machine import LocalGateway, Ports
 from helio_burst.cluster.targets import Target
 from helio_burst.errors import BurstError, ClusterError, InputError
@@ -276,7 +276,7 @@ def test_a_gateway_that_is_killed_and_started_again(
     with pytest.raises(BurstError, match=r"is lost(.|\n)*the same call goes on from there"):
         run.result(60)
     gateway.start()
-    until(lambda: client.status == "running")
+    until(lambda: client.status == "running", RECONNECT_SECONDS)
     outcome = start().result(60)
     assert outcome.progress.resumed > 0
     assert sorted(outcome.to_xarray(name="number")["number"].values) == list(range(200))

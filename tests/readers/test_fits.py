@@ -16,10 +16,11 @@ import pytest
 import xarray as xr
 from astropy.io import fits as afits
 from astropy.wcs import WCS, FITSFixedWarning
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from helio_burst import readers
 from helio_burst.errors import ReadError
-from helio_burst.readers import _rice
 
 ROW = SimpleNamespace(datakey="s3://bucket/image.fits")
 
@@ -81,9 +82,43 @@ def test_rice_is_decoded_without_astropy(monkeypatch: pytest.MonkeyPatch) -> Non
     assert readers.fits(data, ROW).shape == (37, 101)
 
 
-def test_rice_without_imagecodecs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_rice, "rcomp_decode", None)
+def test_rice_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert_as_astropy(as_bytes(afits.CompImageHDU(noise("i2"), compression_type="RICE_1")))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "i4"])
+@given(seed=st.integers(0, 2**32 - 1), spread=st.integers(0, 31), outliers=st.integers(0, 20), data=st.data())
+@settings(max_examples=60)
+def test_rice_of_random_images(
+    dtype: str, seed: int, spread: int, outliers: int, data: st.DataObject
+) -> None:
+    """Quiet, noisy and empty lines; outliers in a quiet one make runs of many thousand zeros."""
+    random = np.random.default_rng(seed)
+    limits = np.iinfo(dtype)
+    shape = (data.draw(st.integers(1, 6), "lines"), data.draw(st.integers(1, 140), "pixels a line"))
+    values = random.normal(0, 2.0**spread, shape).clip(limits.min, limits.max).astype(dtype)
+    values[random.random(shape[0]) < 0.2] = random.integers(limits.min, limits.max, endpoint=True)
+    values.flat[random.integers(0, values.size, outliers)] = random.integers(
+        limits.min, limits.max, outliers, endpoint=True
+    )
+    tile = (data.draw(st.integers(1, shape[0]), "lines a tile"), shape[1])
+    unit = afits.CompImageHDU(values, compression_type="RICE_1", tile_shape=tile)
+    assert_as_astropy(as_bytes(unit))
+
+
+def test_tiles_that_are_too_few_or_end_early() -> None:
+    unit = afits.CompImageHDU(noise("i2"), compression_type="RICE_1", tile_shape=(1, 101))
+    data = as_bytes(unit)
+    with afits.open(io.BytesIO(data), disable_image_compression=True) as units:
+        start = units[1].fileinfo()["datLoc"]
+    length = int.from_bytes(data[start + 8 : start + 12], "big")  # of the second tile
+    cut = data[: start + 8] + (length - 9).to_bytes(4, "big") + data[start + 12 :]
+    with pytest.raises(ReadError, match="tile 2 is damaged: its bytes end before its pixels"):
+        readers.fits(cut, ROW)
+    taller = data.replace(b"ZNAXIS2 =                   37", b"ZNAXIS2 =                   38")
+    with pytest.raises(ReadError, match="3838 pixels, and its 37 tiles have 101 each"):
+        readers.fits(taller, ROW)
 
 
 @pytest.mark.parametrize("kind", ["GZIP_1", "GZIP_2", "HCOMPRESS_1", "PLIO_1", "NOCOMPRESS"])

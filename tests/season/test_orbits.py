@@ -55,7 +55,7 @@ def is_pysats(season: Season, orbits: Orbits, instrument: Any) -> bool:
 def test_orbits_are_pysats(pysat_of: PysatMaker, orbits: Orbits, kind: str, examples: int) -> None:
     compared = []
 
-    @settings(max_examples=examples, deadline=None, derandomize=True)
+    @settings(max_examples=examples)
     @given(season=seasons())
     def check(season: Season) -> None:
         assume(season.days)
@@ -70,7 +70,7 @@ def test_orbits_by_period_are_those_of_an_orbit_number(pysat_of: PysatMaker) -> 
     since, period = pd.Timestamp("2000-01-01").value, pd.Timedelta("97min")
     compared = []
 
-    @settings(max_examples=20, deadline=None, derandomize=True)
+    @settings(max_examples=20)
     @given(season=seasons(longest=4))
     def check(season: Season) -> None:
         assume(season.days)

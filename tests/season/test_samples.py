@@ -63,7 +63,7 @@ def quiet(samples: Samples, statistic: Any = "median") -> Any:
 
 @pytest.mark.parametrize("by", ["sample", "orbit", "day"])
 def test_blocks_make_no_difference(by: Any) -> None:
-    @settings(max_examples=20, deadline=None, derandomize=True)
+    @settings(max_examples=20)
     @given(
         season=seasons(longest=6, cadence=120),
         axes=st.sampled_from([{"x": LONGITUDE}, {"x": LONGITUDE, "y": LATITUDE}, {}]),
@@ -113,18 +113,19 @@ def test_means_by_orbit_and_day_are_pysats(pysat_of: PysatMaker, by: Any) -> Non
 
     stock = avg.mean_by_orbit if by == "orbit" else avg.mean_by_day
 
-    @settings(max_examples=8, deadline=None, derandomize=True)
+    @settings(max_examples=8)
     @given(season=seasons(longest=3, cadence=120, most_bad=0))
     def check(season: Season) -> None:
         assume(season.days)
-        theirs = stock(pysat_of(season.days, FIRST, season.number), "dB_mer")
+        with warnings.catch_warnings():
+            # pysat takes means of nothing, and the median of a single row's steps.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            theirs = stock(pysat_of(season.days, FIRST, season.number), "dB_mer")
         ours = quiet(in_blocks(season, by=by))["dB_mer"]
         np.testing.assert_array_equal(ours["time"], theirs.index.to_numpy())
         np.testing.assert_array_equal(ours, theirs.to_numpy())
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
-        check()
+    check()
 
 
 def test_means_of_orbits_by_bin() -> None:

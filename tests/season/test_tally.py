@@ -75,7 +75,7 @@ def regular(number: int = 6, empty: tuple[int, ...] = (), step: int = 60) -> Sea
     return Season(days, number, blocks)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(season=seasons(longest=9, cadence=60), order=st.randoms(use_true_random=False))
 def test_merged_is_full_whatever_the_blocks(season: Season, order: Any) -> None:
     parts = in_blocks(season)
@@ -93,7 +93,7 @@ def test_merged_is_full_whatever_the_blocks(season: Season, order: Any) -> None:
     assert same(repaired, full(season))
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(season=seasons(longest=6, cadence=60))
 def test_merged_days_are_full(season: Season) -> None:
     merged = reduce(merge, in_blocks(season, pad=0, by="day"))
@@ -101,7 +101,7 @@ def test_merged_days_are_full(season: Season) -> None:
     assert same(merged, full(season, by="day"))
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(
     season=seasons(longest=6, cadence=60),
     period=st.sampled_from(["5min", "50min", "190min", "400min", "900min"]),
@@ -138,7 +138,7 @@ def test_counts_are_those_of_pysat_seasons(pysat_of: PysatMaker, by: str) -> Non
 
     stock = occur_prob.by_orbit2D if by == "orbit" else occur_prob.daily2D
 
-    @settings(max_examples=6, deadline=None, derandomize=True)
+    @settings(max_examples=6)
     @given(season=seasons(longest=3, cadence=120, most_bad=0))
     def check(season: Season) -> None:
         assume(season.days)
@@ -171,7 +171,7 @@ def quiet(tally: Tally) -> Any:
         return probability(tally)
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(season=seasons(longest=8, cadence=120), order=st.randoms(use_true_random=False))
 def test_merging_is_associative_and_commutative(season: Season, order: Any) -> None:
     parts = in_blocks(season)
