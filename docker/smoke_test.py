@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import subprocess
 import sys
 
 import dask
+import numpy as np
+from astropy.io import fits
+
+from helio_burst import readers
 
 # What a notebook, a scheduler and a worker import. A broken wheel or a missing system library shows here.
 MODULES = (
-    "astropy.io.fits",
     "cdflib",
     "dask_gateway",
     "distributed",
-    "helio_burst",
     "matplotlib.pyplot",
     "netCDF4",
+    "numba",
     "obstore",
     "polars",
     "pysat",
@@ -33,6 +37,15 @@ COMMANDS = (
     ("jupyter", "lab", "--version"),
     ("helio-burst", "--help"),
 )
+
+
+def read_rice_image() -> None:
+    """Read a compressed image; the machine code that this makes stays in the image, for its workers."""
+    values = np.arange(64 * 64, dtype="i2").reshape(64, 64)
+    file = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(values, compression_type="RICE_1")]).writeto(file)
+    if not (readers.fits(file.getvalue()).values == values).all():
+        raise SystemExit("a Rice-compressed image is not read as it was written")
 
 
 def main() -> None:
@@ -51,6 +64,7 @@ def main() -> None:
         raise SystemExit(f"the Dask extension of JupyterLab is missing; installed:\n{listing}")
     if dask.config.get("labextension.factory.module") != "dask_gateway":
         raise SystemExit("dask does not read /etc/dask/helio-burst.yaml")
+    read_rice_image()
     python = sys.version.split()[0]
     print(f"smoke test passed: Python {python}, {len(MODULES)} modules, {len(COMMANDS)} commands")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ _SCHEMA = {
     "ok": pl.Boolean, "attempts": pl.Int32, "seconds": pl.Float32, "worker": pl.Categorical,
     "passing": pl.Boolean, "shard": pl.Int32, "row": pl.Int32,
 }  # fmt: skip
-# Shards read from the ledger and not yet taken in.
+# Shards that are taken in together: each step of polars takes a millisecond, however small its table.
 _AT_ONCE = 16
 
 
@@ -85,6 +86,8 @@ class Results:
         self._frames: list[pl.DataFrame] = []
         self._failures: list[pl.DataFrame] = []
         self._shards: list[list[xr.Dataset]] = []
+        # Rows, attributes and number of stacks of the shards that are not taken in yet.
+        self._waiting: list[tuple[pa.Table, dict[str, dict[str, Any]], int]] = []
         self._names: list[str] = []
         self._attrs: dict[str, dict[str, Any]] = {}
         self._stacked: list[int] = []
@@ -95,7 +98,9 @@ class Results:
         """Keep a shard in memory; an item that is there already is superseded."""
         with self._lock:
             self._shards.append(shard.stacks)
-            self._note(shard.rows, shard.attrs, len(shard.stacks))
+            self._waiting.append((shard.rows, shard.attrs, len(shard.stacks)))
+            if len(self._waiting) == _AT_ONCE:
+                self._take_in()
 
     def refresh(self) -> None:
         """Read the shards that have come into the ledger since."""
@@ -106,40 +111,47 @@ class Results:
             names = [name for name in self.ledger.names() if name not in known]
             for first in range(0, len(names), _AT_ONCE):
                 some = names[first : first + _AT_ONCE]
-                for name, (rows, note) in zip(some, self.ledger.read_rows(some), strict=True):
-                    self._names.append(name)
-                    self._note(rows, note.get("attrs", {}), note.get("stacks", 0))
+                for rows, note in self.ledger.read_rows(some):
+                    self._waiting.append((rows, note.get("attrs", {}), note.get("stacks", 0)))
+                self._names += some
+                self._take_in()
 
-    def _note(self, rows: pa.Table, attrs: dict[str, dict[str, Any]], stacks: int) -> None:
-        """Take in the rows that count: a result before a failure, then the latest."""
-        ok = rows["ok"].to_numpy()
-        places = self._places.find(rows)
-        known = np.flatnonzero(places >= 0)
-        taken = known[ok[known] | (self._ok[places[known]] != 1)]
-        self._ok[places[taken]] = ok[taken]
-        self._source[places[taken]] = np.arange(self._count, self._count + len(taken))
-        self._count += len(taken)
-        number = len(self._stacked)
-        kept = [name for name in rows.column_names if name not in (*KEYS, *_WHY)]
-        # What is taken is a copy: it does not hold the whole message in memory in which it came.
-        frame = pl.DataFrame(rows.select(kept).take(taken)).with_columns(
-            pl.col("worker").cast(pl.String).cast(pl.Categorical),
-            pl.lit(number, pl.Int32).alias("shard"),
-            pl.Series("row", taken, pl.Int32),
-        )
-        self._frames.append(frame)
-        failed = taken[~ok[taken]]
-        if len(failed):
-            shard, row = pl.lit(number, pl.Int32).alias("shard"), pl.Series("row", failed, pl.Int32)
-            self._failures.append(pl.DataFrame(rows.select(_WHY).take(failed)).select(shard, row, *_WHY))
-        self._stacked.append(stacks)
-        self._ok_per_shard.append(int(ok.sum()))
-        for name, values in attrs.items():
-            self._attrs.setdefault(name, values)
+    def _take_in(self) -> None:
+        """Take in the rows of the waiting shards that count: a result before a failure, then the latest."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        keys = [rows.select([name for name in KEYS if name in rows.column_names]) for rows, _, _ in waiting]
+        found = self._places.find(pa.concat_tables(keys, promote_options="permissive"))
+        ends = np.cumsum([len(rows) for rows, _, _ in waiting])
+        parts = []
+        for (rows, attrs, stacks), places in zip(waiting, np.split(found, ends[:-1]), strict=True):
+            ok = rows["ok"].to_numpy()
+            known = np.flatnonzero(places >= 0)
+            taken = known[ok[known] | (self._ok[places[known]] != 1)]
+            self._ok[places[taken]] = ok[taken]
+            self._source[places[taken]] = np.arange(self._count, self._count + len(taken))
+            self._count += len(taken)
+            number = len(self._stacked)
+            kept = [name for name in rows.column_names if name not in (*KEYS, *_WHY)]
+            # What is taken is a copy: it does not hold the whole message in memory in which it came.
+            parts.append(_placed(rows.select(kept), taken, number))
+            failed = taken[~ok[taken]]
+            if len(failed):
+                self._failures.append(pl.DataFrame(_placed(rows.select(_WHY), failed, number)))
+            self._stacked.append(stacks)
+            self._ok_per_shard.append(int(ok.sum()))
+            for name, values in attrs.items():
+                self._attrs.setdefault(name, values)
+        for _, alike in groupby(parts, key=lambda part: part.schema.remove_metadata()):
+            frame = pl.DataFrame(pa.concat_tables(alike).unify_dictionaries())
+            self._frames.append(frame.with_columns(pl.col("worker").cast(pl.String).cast(pl.Categorical)))
 
     @property
     def attrs(self) -> dict[str, dict[str, Any]]:
         """Attributes of the scalar variables."""
+        with self._lock:
+            self._take_in()
         return self._attrs
 
     def table(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -154,6 +166,7 @@ class Results:
             default.
         """
         with self._lock:
+            self._take_in()
             frames = [pl.DataFrame(schema=_SCHEMA), *self._frames]
             source = pl.Series(self._source)
         if columns is not None:
@@ -166,6 +179,7 @@ class Results:
         """Return the rows of a table that failed, with error, message and traceback."""
         failed = table.filter(pl.col("ok").not_())
         with self._lock:
+            self._take_in()
             why = list(self._failures)
         if not why:
             return failed.with_columns(pl.lit(None, pl.String).alias(name) for name in _WHY)
@@ -180,6 +194,7 @@ class Results:
             Each Dataset is stacked along `ITEM`; positions are the rows of `table` it belongs to.
         """
         with self._lock:
+            self._take_in()
             stacked = [number for number, count in enumerate(self._stacked) if count]
         parts: list[tuple[xr.Dataset, np.ndarray]] = []
         placed = table.with_row_index("position").filter(pl.col("ok") & pl.col("shard").is_in(stacked))
@@ -206,4 +221,13 @@ class Results:
 
     def ok_per_shard(self) -> list[int]:
         """Return how many items with a result each shard holds."""
+        with self._lock:
+            self._take_in()
         return self._ok_per_shard
+
+
+def _placed(rows: pa.Table, taken: np.ndarray, shard: int) -> pa.Table:
+    """Return a copy of some rows that says which shard they are of, and where in it they stand."""
+    part = rows.take(taken)
+    part = part.append_column("shard", pa.array(np.full(len(taken), shard, np.int32)))
+    return part.append_column("row", pa.array(taken, pa.int32()))

@@ -24,9 +24,9 @@ def end_with_parent():
 
 threading.Thread(target=end_with_parent, daemon=True).start()
 from werkzeug.serving import make_server
-from moto.server import DomainDispatcherApplication, create_backend_app
-application = DomainDispatcherApplication(create_backend_app)
-server = make_server("127.0.0.1", int(sys.argv[1]), application, threaded=True)
+from moto.server import create_backend_app
+# Only S3: finding out which of all services a request is for takes moto longer than to answer it.
+server = make_server("127.0.0.1", int(sys.argv[1]), create_backend_app("s3"), threaded=True)
 print(server.server_port, flush=True)
 server.serve_forever()
 """
@@ -116,7 +116,7 @@ class EmbeddedS3:
         deadline = time.monotonic() + seconds
         while True:
             try:
-                with urllib.request.urlopen(f"{self.url}/moto-api/", timeout=5):
+                with urllib.request.urlopen(f"{self.url}/", timeout=5):
                     return
             except (urllib.error.URLError, OSError) as error:
                 if time.monotonic() > deadline:
