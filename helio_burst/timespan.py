@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from numbers import Number
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import pandas as pd
 from helio_burst.errors import InputError
 
 TimeLike = str | datetime | pd.Timestamp | np.datetime64
+Duration = str | timedelta | pd.Timedelta | np.timedelta64
 
 # yyyy-mm-dd or yyyy-ddd, then an optional clock, truncated anywhere; "T", " " or ":" before the clock and
 # ":" or "." before the seconds are all found in published catalogs.
@@ -22,6 +24,7 @@ TIME_PATTERN = (
 )
 _TRUNCATED = re.compile(r"^(\d{4})(?:-(\d\d))?Z?$")
 _TIME = re.compile(TIME_PATTERN)
+_NUMBER = re.compile(r"^\s*[-+]?[\d.]+\s*$")
 # The whole years that nanoseconds since 1970 can hold.
 _FIRST, _LAST = pd.Timestamp(1678, 1, 1, tz="UTC"), pd.Timestamp(2262, 1, 1, tz="UTC")
 
@@ -129,6 +132,27 @@ def parse_timespan(start: TimeLike, stop: TimeLike) -> Timespan:
             "start must be before stop, and stop itself is not part of the range."
         )
     return span
+
+
+def parse_duration(value: Duration) -> pd.Timedelta:
+    """Read a length of time.
+
+    Raises
+    ------
+    InputError
+        It is none, or a number: pandas would take that for nanoseconds, which nobody means.
+
+    Examples
+    --------
+    >>> parse_duration("97min")
+    Timedelta('0 days 01:37:00')
+    """
+    if isinstance(value, Duration) and not (isinstance(value, str) and _NUMBER.match(value)):
+        with contextlib.suppress(ValueError):
+            duration = pd.Timedelta(value)
+            if not pd.isna(duration):
+                return duration
+    raise InputError(f"{value!r} is not a length of time; write for instance '97min', '6h' or '1D'.")
 
 
 def naive(times: pd.Series[pd.Timestamp] | pd.DatetimeIndex) -> np.ndarray:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from numbers import Integral, Real
 
-import pandas as pd
-
 from helio_burst.burst.progress import Progress
 from helio_burst.errors import InputError
+from helio_burst.timespan import parse_duration
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,9 @@ def as_seconds(value: float | str | timedelta | None, name: str) -> float | None
     if value is None:
         return None
     try:
-        # pandas would read a text without a unit as nanoseconds
-        seconds = float(value) if isinstance(value, Real) else pd.Timedelta(value).total_seconds()
-        if isinstance(value, str) and value.strip().replace(".", "", 1).isdigit():
-            raise ValueError("it has no unit")
+        seconds = (
+            parse_duration(value).total_seconds() if isinstance(value, str | timedelta) else float(value)
+        )
     except (TypeError, ValueError) as error:
         raise InputError(f"{name}={value!r} is no time; give seconds, or a text such as '5 min'.") from error
     if not seconds > 0:

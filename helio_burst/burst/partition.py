@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 from helio_burst.errors import InputError
-from helio_burst.timespan import TimeLike, parse_timespan
+from helio_burst.timespan import TimeLike, parse_duration, parse_timespan
 
 
 def partitions(
@@ -147,11 +147,9 @@ def _table(
 
 def _margin(pad: str | timedelta | None) -> pd.Timedelta:
     try:
-        if not isinstance(pad, str | timedelta | None):
-            raise TypeError("it has no unit")
-        margin = pd.Timedelta(pad or 0)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"pad={pad!r} is no length of time, such as '2h': {error}.") from error
+        margin = parse_duration(pad or "0s")
+    except InputError as error:
+        raise InputError(f"pad={error}") from error
     if margin < pd.Timedelta(0):
         raise InputError(f"pad={pad!r} must not be negative.")
     return margin

@@ -13,6 +13,7 @@ from helio_burst import storage
 from helio_burst.catalog.times import TIME, read_times
 from helio_burst.errors import CatalogWarning, InputError
 from helio_burst.storage import StorageOptions
+from helio_burst.timespan import parse_duration
 
 _DIRECTIVES = {
     "Y": ("year", r"\d{4}"),
@@ -82,7 +83,7 @@ def list_bucket(
             CatalogWarning,
             stacklevel=2,
         )
-    span = pd.Timedelta(duration if duration is not None else 0)
+    span = parse_duration(duration) if duration is not None else pd.Timedelta(0)
     starts = pl.col("start").cast(TIME)
     table = table.drop_nulls("start").sort("start", "datakey")
     table = table.select(

@@ -16,7 +16,7 @@ from helio_burst import storage
 from helio_burst.demo.server import EmbeddedS3
 from helio_burst.errors import HelioBurstError, InputError
 from helio_burst.science import solar
-from helio_burst.timespan import TimeLike, parse_time
+from helio_burst.timespan import TimeLike, parse_duration, parse_time
 
 ID = "aia_0193_synthetic"
 CATALOG = "Synthetic SDO for demonstrations"
@@ -78,7 +78,7 @@ def fill(
     ...     fill(server, count=2, size=64)
     's3://helio-burst-demo/registry.json'
     """
-    times = pd.date_range(parse_time(start), periods=count + 1, freq=pd.Timedelta(cadence))
+    times = pd.date_range(parse_time(start), periods=count + 1, freq=parse_duration(cadence))
     if count < 1 or times[0].year != times[-2].year:
         raise InputError(f"{count} images every {cadence} from {times[0]} do not fit into the year.")
     server.create_bucket(bucket, public=True)

@@ -14,6 +14,7 @@ from pydantic import PlainSerializer, field_validator, model_validator
 
 from helio_burst.errors import InputError
 from helio_burst.season.checks import Description
+from helio_burst.timespan import parse_duration
 
 Kind = Literal["longitude", "local time", "latitude", "orbit", "period"]
 
@@ -59,12 +60,7 @@ class Orbits(Description):
     @field_validator("period", mode="before")
     @classmethod
     def _read_period(cls, value: object) -> pd.Timedelta:
-        try:
-            if isinstance(value, int | float):  # nanoseconds to pandas, which nobody means
-                raise ValueError
-            period = pd.Timedelta(value)  # type: ignore[arg-type]
-        except ValueError as error:
-            raise ValueError(f"{value!r} is not a length of time; write for instance '97min'") from error
+        period = parse_duration(value)  # type: ignore[arg-type]  # it refuses what is none
         if not period > pd.Timedelta(0):
             raise ValueError(f"the period of an orbit must be longer than nothing, not {value!r}")
         return period
@@ -112,7 +108,7 @@ def orbit_breaks(
     >>> orbit_breaks(minutes, minutes / 6e11 * 36 % 360, period="95min")
     array([ 0, 10, 20])
     """
-    period = pd.Timedelta(period)
+    period = parse_duration(period)
     time = np.asarray(time)
     if time.dtype.kind == "M":
         time = time.astype("datetime64[ns]").astype(np.int64)

@@ -11,7 +11,7 @@ from helio_burst.burst import partitions
 from helio_burst.errors import InputError
 from helio_burst.season.blocks import Selection
 from helio_burst.season.orbits import DAY
-from helio_burst.timespan import TimeLike, Timespan, naive, parse_timespan
+from helio_burst.timespan import TimeLike, Timespan, naive, parse_duration, parse_timespan
 
 
 def seasons(start: TimeLike, stop: TimeLike, season: tuple[str, str] | None = None) -> list[Timespan]:
@@ -158,6 +158,6 @@ def _starts(table: pd.DataFrame, column: str) -> np.ndarray:
 
 def _length(hold: str) -> int:
     try:
-        return int(pd.Timedelta(hold).value)
-    except ValueError as error:
-        raise InputError(f"hold={hold!r} is not a length of time; write for instance '3h'.") from error
+        return int(parse_duration(hold).value)
+    except InputError as error:
+        raise InputError(f"hold={error}") from error

@@ -113,7 +113,7 @@ def test_the_variable_is_needed() -> None:
         orbit_breaks(np.arange(5))
 
 
-@pytest.mark.parametrize("period", ["-97min", "0s", "ninety", "NaT", 97, 97.0])
+@pytest.mark.parametrize("period", ["-97min", "0s", "ninety", "NaT", "97", 97, 97.0])
 def test_wrong_periods_are_refused(period: object) -> None:
     with pytest.raises(InputError, match=r"period.*(longer than nothing|length of time)"):
         Orbits(period=period)
