@@ -40,6 +40,7 @@ _TICK = 1.0
 # Bytes of a job that go with each batch.
 _SMALL_JOB = 64 * 1024
 _QUIET_SECONDS = 600.0
+_PATIENCE = 10.0
 
 
 @dataclass
@@ -201,7 +202,7 @@ class Engine:
         span, _ = self._flying.pop(future.key)
         self._last_arrival = time.monotonic()
         try:
-            report: Report = future.result()
+            report = self._report(future)
         except KilledWorker:
             self._lost(span)
             return
@@ -215,6 +216,21 @@ class Engine:
         finally:
             future.release()
         self._done(span, report)
+
+    def _report(self, future: Future[Any]) -> Report:
+        """Return what a batch says of itself.
+
+        Of a client that is closed just then, Dask would wait for the result for ever.
+        """
+        patience = _PATIENCE
+        while True:
+            try:
+                report: Report = future.result(patience)
+                return report
+            except TimeoutError:
+                if future.status == "error" or self._client.status != "running":
+                    raise
+                patience *= 2  # a large result over a slow line
 
     def _done(self, span: _Span, report: Report) -> None:
         reached = span.start + report.done
