@@ -36,7 +36,6 @@ def decode(data: Buffer, hdu: HDU) -> npt.NDArray[Any] | None:
     if (
         dtype is None
         or lines is None
-        or block < 1
         or not _is_plain_rice(header, parameters, dtype)
         or importlib.util.find_spec("numba") is None
     ):
@@ -46,6 +45,8 @@ def decode(data: Buffer, hdu: HDU) -> npt.NDArray[Any] | None:
     shape = tuple(header[f"ZNAXIS{axis}"] for axis in range(header["ZNAXIS"], 0, -1))
     image = np.empty(shape, dtype)
     size = lines * shape[-1]
+    if block < 1:
+        raise ValueError(f"its blocks have BLOCKSIZE={block} pixels")
     lengths, starts = _descriptors(data, hdu)
     if lengths.size * size < image.size:
         raise ValueError(f"the image has {image.size} pixels, and its {lengths.size} tiles have {size} each")

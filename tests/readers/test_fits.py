@@ -116,6 +116,9 @@ def test_tiles_that_are_too_few_or_end_early() -> None:
     cut = data[: start + 8] + (length - 9).to_bytes(4, "big") + data[start + 12 :]
     with pytest.raises(ReadError, match="tile 2 is damaged: its bytes end before its pixels"):
         readers.fits(cut, ROW)
+    empty = data.replace(b"ZVAL1   =                   32", b"ZVAL1   =                    0")
+    with pytest.raises(ReadError, match="BLOCKSIZE=0"):
+        readers.fits(empty, ROW)
     taller = data.replace(b"ZNAXIS2 =                   37", b"ZNAXIS2 =                   38")
     with pytest.raises(ReadError, match="3838 pixels, and its 37 tiles have 101 each"):
         readers.fits(taller, ROW)
