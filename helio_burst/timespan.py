@@ -14,7 +14,7 @@ import pandas as pd
 from helio_burst.errors import InputError
 
 TimeLike = str | datetime | pd.Timestamp | np.datetime64
-Duration = str | timedelta | pd.Timedelta | np.timedelta64
+Duration = str | timedelta | np.timedelta64
 
 # yyyy-mm-dd or yyyy-ddd, then an optional clock, truncated anywhere; "T", " " or ":" before the clock and
 # ":" or "." before the seconds are all found in published catalogs.

@@ -74,9 +74,8 @@ def as_seconds(value: float | str | timedelta | None, name: str) -> float | None
     if value is None:
         return None
     try:
-        seconds = (
-            parse_duration(value).total_seconds() if isinstance(value, str | timedelta) else float(value)
-        )
+        # A number is seconds; all else has a unit.
+        seconds = float(value) if isinstance(value, Real) else parse_duration(value).total_seconds()  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise InputError(f"{name}={value!r} is no time; give seconds, or a text such as '5 min'.") from error
     if not seconds > 0:

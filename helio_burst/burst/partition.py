@@ -147,7 +147,7 @@ def _table(
 
 def _margin(pad: str | timedelta | None) -> pd.Timedelta:
     try:
-        margin = parse_duration(pad or "0s")
+        margin = parse_duration(pad) if pad is not None else pd.Timedelta(0)
     except InputError as error:
         raise InputError(f"pad={error}") from error
     if margin < pd.Timedelta(0):

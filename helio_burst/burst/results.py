@@ -68,6 +68,8 @@ class _Places:
 class Results:
     """Shards in memory, or in a ledger, as one table.
 
+    What was added is taken in by `table` at the latest; all else tells of what is taken in.
+
     Parameters
     ----------
     files : Table
@@ -150,8 +152,6 @@ class Results:
     @property
     def attrs(self) -> dict[str, dict[str, Any]]:
         """Attributes of the scalar variables."""
-        with self._lock:
-            self._take_in()
         return self._attrs
 
     def table(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -179,7 +179,6 @@ class Results:
         """Return the rows of a table that failed, with error, message and traceback."""
         failed = table.filter(pl.col("ok").not_())
         with self._lock:
-            self._take_in()
             why = list(self._failures)
         if not why:
             return failed.with_columns(pl.lit(None, pl.String).alias(name) for name in _WHY)
@@ -194,7 +193,6 @@ class Results:
             Each Dataset is stacked along `ITEM`; positions are the rows of `table` it belongs to.
         """
         with self._lock:
-            self._take_in()
             stacked = [number for number, count in enumerate(self._stacked) if count]
         parts: list[tuple[xr.Dataset, np.ndarray]] = []
         placed = table.with_row_index("position").filter(pl.col("ok") & pl.col("shard").is_in(stacked))
@@ -221,8 +219,6 @@ class Results:
 
     def ok_per_shard(self) -> list[int]:
         """Return how many items with a result each shard holds."""
-        with self._lock:
-            self._take_in()
         return self._ok_per_shard
 
 

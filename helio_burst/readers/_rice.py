@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ def decode(data: Buffer, hdu: HDU) -> npt.NDArray[Any] | None:
     -------
     ndarray of uint8, int16 or int32, or None
         The stored integers, before BSCALE, BZERO and BLANK. None where the layout is another one, or
-        numba is not installed: then astropy has to read it, more slowly.
+        numba cannot be imported: then astropy has to read it, more slowly.
 
     Raises
     ------
@@ -33,15 +32,12 @@ def decode(data: Buffer, hdu: HDU) -> npt.NDArray[Any] | None:
     dtype = _DTYPES.get(header["ZBITPIX"])
     lines = _lines_per_tile(header)
     block = parameters.get("BLOCKSIZE", 32)
-    if (
-        dtype is None
-        or lines is None
-        or not _is_plain_rice(header, parameters, dtype)
-        or importlib.util.find_spec("numba") is None
-    ):
+    if dtype is None or lines is None or not _is_plain_rice(header, parameters, dtype):
         return None
-    from helio_burst.readers import _rice_tiles  # numba takes a second to import
-
+    try:
+        from helio_burst.readers import _rice_tiles  # here, since numba takes a second to import
+    except ImportError:  # numba is not installed, or does not go with this numpy
+        return None
     shape = tuple(header[f"ZNAXIS{axis}"] for axis in range(header["ZNAXIS"], 0, -1))
     image = np.empty(shape, dtype)
     size = lines * shape[-1]

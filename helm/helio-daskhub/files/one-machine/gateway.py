@@ -26,9 +26,9 @@ c.UnsafeLocalBackend.worker_start_timeout = 90
 c.UnsafeLocalBackend.sigint_timeout = 3
 
 # A gateway that is killed and started again knows its clusters; DASK_GATEWAY_ENCRYPT_KEYS opens its file.
+c.UnsafeLocalBackend.db_url = "sqlite:///gateway.sqlite"
 # The proxy of the one before may hold the port a moment longer: the new one is soon tried again.
 c.Proxy.proxy_status_period = 1
-c.UnsafeLocalBackend.db_url = "sqlite:///gateway.sqlite"
 
 # Credentials and settings reach the workers as they do on this machine.
 PASSED_ON = ("AWS_", "DASK_", "HELIO_BURST_STORAGE_", "CONDA_", "LC_", "SSL_", "COVERAGE_")
